@@ -1,0 +1,1 @@
+"""Holdfast on the real servers without Docker: supervised local processes."""

@@ -1,0 +1,1 @@
+"""The edge: sessions, rate limit, routing, containment and the public API."""

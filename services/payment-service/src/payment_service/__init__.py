@@ -1,0 +1,1 @@
+"""A simulated card processor behind a durable ledger of charges."""

@@ -1,0 +1,1 @@
+"""Folds Kafka's events into Elasticsearch documents."""

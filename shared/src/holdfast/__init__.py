@@ -1,0 +1,1 @@
+"""What every Holdfast service shares. Knows no service."""

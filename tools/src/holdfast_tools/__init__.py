@@ -1,0 +1,1 @@
+"""Catalogue loader, replay, audit and tools to look inside."""
