@@ -1,0 +1,1 @@
+"""Fixtures for tests against real servers; the pytest plugin is `holdfast.testing.plugin`."""
