@@ -1,8 +1,8 @@
 """The pytest fixtures that give a test real servers and a corner of its own on them.
 
-An address comes from TEST_POSTGRES_DSN, TEST_KAFKA_BOOTSTRAP or TEST_ELASTICSEARCH_URL; a server whose variable
-is unset is started by `start_server`, which the project's root conftest.py overrides (this package knows no
-server programs).
+An address comes from TEST_POSTGRES_DSN, TEST_KAFKA_BOOTSTRAP or TEST_ELASTICSEARCH_URL; a server whose
+variable is unset is started by `start_server`, which the project's root conftest.py overrides (this package
+knows no server programs).
 """
 
 import os
