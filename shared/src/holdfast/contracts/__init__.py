@@ -1,0 +1,1 @@
+"""What the parts promise each other: published events, the public API's models, read-model documents."""
