@@ -1,0 +1,1 @@
+"""What the charges need from outside: the durable ledger and the simulated card processor."""

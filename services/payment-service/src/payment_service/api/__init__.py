@@ -1,0 +1,1 @@
+"""The service's HTTP interface, as INTERNALS.md describes it."""
