@@ -1,0 +1,31 @@
+"""What a finished call says about the health of what was called."""
+
+from collections.abc import Callable
+from enum import Enum
+
+
+class Outcome(Enum):
+    """SUCCESS and FAILURE are counted by breakers, NEUTRAL says nothing about the dependency and is not."""
+
+    SUCCESS = "success"
+    FAILURE = "failure"
+    NEUTRAL = "neutral"
+
+
+ClassifyError = Callable[[BaseException], Outcome]
+
+
+def errors_are_failures(error: BaseException) -> Outcome:
+    """The default: an Exception is a failure; cancellation and exit are neutral (CORRECTNESS 28)."""
+    return Outcome.FAILURE if isinstance(error, Exception) else Outcome.NEUTRAL
+
+
+def of_status(status: int, *, retry_after: bool) -> Outcome:
+    """How an HTTP answer counts: 5xx is a failure, what was shed is neutral, the rest a success.
+
+    429 and a 503 with Retry-After (shed at a local limit, INTERNALS) say that the replica works; a 503 without
+    Retry-After says that its own dependency is away.
+    """
+    if status == 429 or (status == 503 and retry_after):
+        return Outcome.NEUTRAL
+    return Outcome.FAILURE if status >= 500 else Outcome.SUCCESS

@@ -1,0 +1,145 @@
+"""Every start value of the protections in one place, each with its unit and its reason.
+
+The values are RESILIENCE.md section 2's; calibrate them from a healthy run.
+"""
+
+from dataclasses import dataclass, field
+
+from holdfast.resilience.policy import CallPolicy
+
+
+@dataclass(frozen=True, slots=True)
+class BreakerSettings:
+    """When a breaker opens, for how long, and what closes it."""
+
+    failures_in_a_row: int = 7
+    """Linkerd's: 7 in a row at 20 % random failure happen once in ~98,000 calls; one timeout's length to trip."""
+    missed_probes: int = 3
+    """A replica that misses 3 of 4 probes a second is seen as gone in under 1 s without victims."""
+    window_s: float = 10.0
+    """Hystrix: what the error rate looks back on."""
+    window_buckets: int = 10
+    """One bucket a second: the rate forgets smoothly at ten additions' cost."""
+    open_s: float = 1.0
+    """First open time: recovery within 10 s needs a short one, and the probe must be good too."""
+    longest_open_s: float = 4.0
+    """Open times double up to here; doubling to 30 s healed a 60 s outage up to 36 s late."""
+    jitter: float = 0.2
+    """Share of the open time, either way: processes that opened together do not come back together."""
+    half_open_permits: int = 3
+    """Calls let through at once when half-open, and successes that close it."""
+    lease_margin_s: float = 1.0
+    """A half-open permit not given back within its call's timeout plus this is lost and is lent again."""
+    lease_s: float = 2.0
+    """Lease of a permit whose caller names none: the longest inner deadline (1.5 s) and some."""
+
+
+@dataclass(frozen=True, slots=True)
+class BulkheadSettings:
+    """How many calls of one dependency may be in flight and waiting."""
+
+    limit: int
+    """Calls at once: 2 x peak rate x healthy p99 (Little's law)."""
+    queue: int
+    """Calls waiting: at most half the limit (SRE book), more only waits for its timeout."""
+    max_wait_s: float = 0.05
+    """Longest wait for a place: under the attempt timeout, so that a full bulkhead answers at once."""
+
+
+@dataclass(frozen=True, slots=True)
+class RetrySettings:
+    """How much repeating is allowed. One budget a process and dependency."""
+
+    budget: float = 0.1
+    """Repeats a request: SRE's 10 %; stable while load is under capacity / 1.1."""
+    ttl_s: float = 10.0
+    """How long a request's share counts (Finagle)."""
+    floor_per_s: float = 1.0
+    """Repeats a second that are always allowed: a quiet process may repeat too."""
+    backoff_s: tuple[float, float] = (0.025, 0.1)
+    """Pause before the repeat, drawn evenly: desynchronises callers, fits into a read's 800 ms."""
+
+
+@dataclass(frozen=True, slots=True)
+class ProbeSettings:
+    """The active probe of each replica."""
+
+    path: str = "/healthz"
+    """The process, not its stores: /readyz would eject all replicas at once when their shared store fails."""
+    interval_s: float = 0.25
+    """Four a second: three misses are seen within a second."""
+    limit_s: float = 0.15
+    """Longest wait for an answer: far above a healthy one, under the interval."""
+    stall_s: float = 0.1
+    """A probe that ran out this much late was held up by this process's own loop, and says nothing."""
+
+
+@dataclass(frozen=True, slots=True)
+class ClientSettings:
+    """One outbound HTTP dependency."""
+
+    bulkhead: BulkheadSettings
+    breaker: BreakerSettings = field(default_factory=BreakerSettings)
+    retry: RetrySettings = field(default_factory=RetrySettings)
+    probe: ProbeSettings = field(default_factory=ProbeSettings)
+    connect_timeout_s: float = 0.1
+    """One network: a connection takes 1 ms or never comes."""
+    keep_alive_s: float = 4.0
+    """Idle connections are dropped before the server's own 5 s (uvicorn), else a call meets a closing one."""
+    resolve_every_s: float = 1.0
+    """DNS is asked in the background this often (CORRECTNESS 27)."""
+    max_answer_bytes: int = 16 * 1024 * 1024
+    """A longer answer is cut off: nothing in API.md comes near, and memory is bounded."""
+
+
+@dataclass(frozen=True, slots=True)
+class GuardSettings:
+    """One dependency that is not called over HTTP: PostgreSQL, Elasticsearch, Kafka, SQLite."""
+
+    bulkhead: BulkheadSettings
+    breaker: BreakerSettings = field(default_factory=BreakerSettings)
+    fair_chance_s: float = 0.1
+    """Running out of time after less than this is neutral: the caller's short deadline, not the store's fault."""
+
+
+@dataclass(frozen=True, slots=True)
+class RateSettings:
+    """A token bucket for each key."""
+
+    per_s: float
+    burst: int
+    max_keys: int = 10_000
+    """Buckets kept at once; full ones are dropped first, then the least recently used (memory is bounded)."""
+
+
+# Bulkheads: 2 x peak rate x healthy p99. Tokens waited for have their own, so that a dead projector holds up only them.
+QUERY_BULKHEAD = BulkheadSettings(limit=32, queue=16)
+COMMAND_BULKHEAD = BulkheadSettings(limit=16, queue=8)
+PAYMENT_BULKHEAD = BulkheadSettings(limit=16, queue=8)
+ELASTICSEARCH_BULKHEAD = BulkheadSettings(limit=32, queue=16)
+TOKEN_WAIT_BULKHEAD = BulkheadSettings(limit=8, queue=0)
+POSTGRES_BULKHEAD = BulkheadSettings(limit=16, queue=8, max_wait_s=0.1)  # the pool's size and its acquire limit
+CHECKOUT_BULKHEAD = BulkheadSettings(
+    limit=8, queue=32, max_wait_s=0.6
+)  # its own pool with a FIFO queue (CORRECTNESS 5)
+
+QUERY_CLIENT = ClientSettings(bulkhead=QUERY_BULKHEAD)
+COMMAND_CLIENT = ClientSettings(bulkhead=COMMAND_BULKHEAD)
+PAYMENT_CLIENT = ClientSettings(bulkhead=PAYMENT_BULKHEAD)
+
+# Total deadlines, seconds: all shorter than a client's 2 s, long enough for a try at each replica.
+READ_TOTAL_S = 0.8
+CART_TOTAL_S = 1.0
+CHECKOUT_TOTAL_S = 1.5
+SIGN_IN_TOTAL_S = 1.5
+
+# Attempts: max(healthy p99.9, floor), shorter than what is left for the other replica.
+READ = CallPolicy(attempt_timeout_s=0.25)
+READ_WITH_TOKEN = CallPolicy(attempt_timeout_s=0.45)  # the query-service waits up to 200 ms for the version
+CART = CallPolicy(attempt_timeout_s=0.3)
+SIGN_IN = CallPolicy(attempt_timeout_s=1.0)  # argon2 on one thread takes its time
+CHECKOUT = CallPolicy(attempt_timeout_s=None, ends_when_lost=True)  # cut short it would only meet itself (409)
+CHARGE = CallPolicy(attempt_timeout_s=0.4, retry=False)  # the ledger answers 202 by then; retries live at the gateway
+
+TOKEN_RATE = RateSettings(per_s=100, burst=300)  # a catalogue load needs 47/s, one real cart is 673 posts
+SESSION_RATE = RateSettings(per_s=50, burst=300)  # new sessions an address: many shoppers share one
