@@ -5,7 +5,7 @@ A message's version is its stream's version, so a consumer sees a stream without
 """
 
 from collections.abc import Mapping
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Any, Final, Literal, get_args
 
 import orjson
@@ -284,4 +284,4 @@ def check_data(message: Message) -> None:
 
 def rfc3339(moment: datetime) -> str:
     """An aware time in UTC as RFC 3339 with microseconds and Z."""
-    return orjson.dumps(moment, option=orjson.OPT_UTC_Z).decode().strip('"')
+    return orjson.dumps(moment.astimezone(UTC), option=orjson.OPT_UTC_Z).decode().strip('"')
