@@ -125,7 +125,7 @@ class Cancel(Request):
 class NewProduct(Request):
     product_id: ProductId
     name: Text200
-    description: text(4_000, 0) = ""
+    description: Annotated[_Plain, Field(max_length=4_000)] = ""
     category: Text100
     unit_amount: UnitAmount
     available: Annotated[int, Field(ge=0, le=MAX_AVAILABLE)]
