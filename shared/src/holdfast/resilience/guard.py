@@ -1,0 +1,70 @@
+"""Bulkhead, breaker and deadline around calls that do not go over HTTP: PostgreSQL, Elasticsearch, Kafka, SQLite."""
+
+import random
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+
+from holdfast.resilience.breaker import CircuitBreaker
+from holdfast.resilience.bulkhead import Bulkhead
+from holdfast.resilience.clock import SYSTEM_CLOCK, Clock
+from holdfast.resilience.deadline import Deadline
+from holdfast.resilience.errors import DeadlineExceeded, DependencyUnavailable, Reason, ResilienceError
+from holdfast.resilience.outcome import ClassifyError, Outcome, errors_are_failures
+from holdfast.resilience.settings import GuardSettings
+
+
+class Guard:
+    """`async with guard(deadline): ...` around every use of one store. One a process and store (or pool).
+
+    `classify` says how an error of the store's own counts; the default counts every Exception as a failure, so pass
+    one that makes lock timeouts, deadlocks, cancelled statements and a full pool neutral (CORRECTNESS 5).
+    """
+
+    def __init__(
+        self,
+        name: str,
+        settings: GuardSettings,
+        *,
+        classify: ClassifyError = errors_are_failures,
+        clock: Clock = SYSTEM_CLOCK,
+        rng: Callable[[], float] = random.random,
+    ) -> None:
+        self.name = name
+        self.bulkhead = Bulkhead(name, settings.bulkhead)
+        self.breaker = CircuitBreaker(name, settings.breaker, clock=clock, rng=rng)
+        self._settings = settings
+        self._classify = classify
+
+    @asynccontextmanager
+    async def __call__(self, deadline: Deadline, *, enforce: bool = True) -> AsyncIterator[Deadline]:
+        """Enter with a place in the bulkhead and a permit of the breaker; yields the deadline.
+
+        With `enforce` the block is cancelled at the deadline; without, the block keeps it by itself (asyncpg, whose
+        clean-up needs time of its own, CORRECTNESS 25) and raises DeadlineExceeded. Raises BulkheadFull,
+        DependencyUnavailable (breaker open) or DeadlineExceeded; what the block raises passes unchanged.
+        """
+        deadline.require(self.name)
+        self.breaker.require()  # an open breaker answers at once, without waiting for a place
+        async with self.bulkhead.slot(deadline):
+            given_s = deadline.remaining_s()
+            lease_s = given_s + self._settings.breaker.lease_margin_s
+            async with self.breaker.guard(classify=lambda error: self._judge(error, given_s), lease_s=lease_s):
+                if enforce:
+                    async with deadline.limit(self.name):
+                        yield deadline
+                else:
+                    yield deadline
+
+    def unavailable(self, reason: Reason = "failed") -> DependencyUnavailable:
+        """The error that tells the caller this store is away; adapters raise it from the store's own."""
+        return DependencyUnavailable(self.name, retry_after_s=max(1, self.breaker.retry_after_s), reason=reason)
+
+    def _judge(self, error: BaseException, given_s: float) -> Outcome:
+        if isinstance(error, DeadlineExceeded):
+            own = error.dependency in (None, self.name) and given_s >= self._settings.fair_chance_s
+            return Outcome.FAILURE if own else Outcome.NEUTRAL
+        if isinstance(error, DependencyUnavailable):
+            return Outcome.FAILURE if error.dependency == self.name else Outcome.NEUTRAL
+        if isinstance(error, ResilienceError):
+            return Outcome.NEUTRAL  # another protection's refusal
+        return self._classify(error)
