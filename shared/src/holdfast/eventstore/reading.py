@@ -1,0 +1,85 @@
+"""A stream's history, its state at any version, and streams by owner."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import datetime
+from typing import Any
+
+from holdfast.eventstore.database import Transaction
+from holdfast.eventstore.keys import fold_key
+from holdfast.eventstore.kinds import Kind, RecordedEvent, Stream
+from holdfast.eventstore.rows import EVENT_COLUMNS, STREAM_COLUMNS, absent, load_event, load_stream
+
+BATCH = 1000
+
+_HISTORY = f"""
+SELECT {EVENT_COLUMNS} FROM events
+ WHERE stream_id = $1 AND version >= $2 AND version <= $3 ORDER BY version LIMIT $4
+"""
+_NO_LIMIT = 2**62
+
+
+async def history(
+    tx: Transaction,
+    stream_id: str,
+    from_version: int = 1,
+    to_version: int | None = None,
+    limit: int | None = None,
+) -> list[RecordedEvent]:
+    """A stream's events from one version to another, both included, oldest first; empty if there are none."""
+    rows = await tx.fetch(_HISTORY, stream_id, from_version, to_version or _NO_LIMIT, limit or _NO_LIMIT)
+    return [load_event(row) for row in rows]
+
+
+async def state_at(tx: Transaction, kind: Kind[Any, Any], identity: str, version: int) -> Stream[Any]:
+    """The stream folded from its events up to a version (its newest, if that is lower). Absent: version 0.
+
+    Raises `UnknownEventType` if an event cannot be read.
+    """
+    stream = absent(kind, kind.stream_id(identity))
+    while stream.version < version:
+        batch = await history(tx, stream.stream_id, stream.version + 1, version, BATCH)
+        for event in batch:
+            stream = folded(stream, event)
+        if len(batch) < BATCH:
+            break
+    return stream
+
+
+def folded(stream: Stream[Any], event: RecordedEvent) -> Stream[Any]:
+    """The stream after its next event, with all that the event tells: state, version, keys, owner, `created_at`."""
+    return replace(
+        stream,
+        owner=stream.owner if stream.exists else event.metadata.owner,
+        created_at=stream.created_at or event.recorded_at,
+        version=event.version,
+        state=stream.kind.evolve(stream.state, stream.kind.read(event)),
+        recent_keys=fold_key(stream.recent_keys, event.metadata.key, event.version, event.recorded_at),
+    )
+
+
+_BY_OWNER = f"""
+SELECT {STREAM_COLUMNS} FROM streams
+ WHERE owner = $1 AND kind = $2 AND (created_at, stream_id) < ($3, $4::text COLLATE "C")
+ ORDER BY created_at DESC, stream_id DESC LIMIT $5
+"""
+_NEWEST = datetime.max  # sent as PostgreSQL's infinity
+_LAST_ID = "\U0010ffff"
+
+
+async def streams_of_owner(
+    tx: Transaction,
+    kind: Kind[Any, Any],
+    owner: str,
+    *,
+    limit: int,
+    after: tuple[datetime, str] | None = None,
+) -> list[Stream[Any]]:
+    """An owner's streams of one kind, newest first, ties by stream id descending.
+
+    `after` is `(created_at, stream_id)` of the last one already seen.
+    """
+    created_at, stream_id = after or (_NEWEST, _LAST_ID)
+    rows = await tx.fetch(_BY_OWNER, owner, kind.name, created_at, stream_id, limit)
+    return [load_stream(kind, row) for row in rows]

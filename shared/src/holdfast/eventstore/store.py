@@ -1,0 +1,153 @@
+"""Reading, locking and appending to streams: a constant number of statements however many streams."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+from datetime import UTC, datetime
+from typing import Any
+
+from holdfast.eventstore.database import Transaction
+from holdfast.eventstore.errors import VersionConflict
+from holdfast.eventstore.keys import dump_keys, fold_key
+from holdfast.eventstore.kinds import Append, EventMetadata, Metadata, Stream, StreamRef
+from holdfast.eventstore.rows import STREAM_COLUMNS, absent, dump_json, dump_metadata, load_stream
+
+_READ = f"SELECT {STREAM_COLUMNS} FROM streams WHERE stream_id = ANY($1) ORDER BY stream_id"
+
+# An existing stream is updated only from the version that was read; one that another transaction has just created
+# conflicts likewise. Rows come in stream order, so that creating several cannot deadlock.
+_WRITE_STREAMS = """
+INSERT INTO streams AS stored (stream_id, kind, owner, created_at, version, state, recent_keys)
+SELECT u.stream_id, u.kind, u.owner, $8, u.version, u.state::jsonb, u.recent_keys::jsonb
+  FROM unnest($1::text[], $2::text[], $3::text[], $4::bigint[], $5::text[], $6::text[])
+       AS u(stream_id, kind, owner, version, state, recent_keys)
+ON CONFLICT (stream_id) DO UPDATE
+   SET version = excluded.version, state = excluded.state, recent_keys = excluded.recent_keys
+ WHERE stored.version = ($7::jsonb ->> stored.stream_id)::bigint
+RETURNING stream_id, xmax = 0 AS created
+"""
+
+_WRITE_EVENTS = """
+WITH written AS (
+    INSERT INTO events (stream_id, version, type, schema_version, data, metadata, recorded_at)
+    SELECT u.stream_id, u.version, u.type, u.schema_version, u.data::jsonb, u.metadata::jsonb, $7
+      FROM unnest($1::text[], $2::bigint[], $3::text[], $4::integer[], $5::text[], $6::text[])
+           WITH ORDINALITY AS u(stream_id, version, type, schema_version, data, metadata, place)
+     ORDER BY u.place
+    RETURNING position
+)
+INSERT INTO outbox (position) SELECT position FROM written ORDER BY position
+"""
+
+
+async def read_streams(tx: Transaction, refs: Sequence[StreamRef]) -> dict[str, Stream[Any]]:
+    """Streams by stream id as last committed, without a lock; absent ones have version 0."""
+    return await _read(tx, _READ, refs)
+
+
+async def read_stream(tx: Transaction, ref: StreamRef) -> Stream[Any]:
+    """One stream as last committed, without a lock."""
+    kind, identity = ref
+    return (await _read(tx, _READ, [ref]))[kind.stream_id(identity)]
+
+
+async def lock_streams(tx: Transaction, refs: Sequence[StreamRef]) -> dict[str, Stream[Any]]:
+    """Streams by stream id, locked until the transaction ends, in the order of their ids (CORRECTNESS 5).
+
+    Lock all of a transaction's streams by one call, before anything else is written. A stream that does not exist is
+    not locked: two who create it race, and `append` raises `VersionConflict` for the later. Raises `LockTimeout`.
+    """
+    return await _read(tx, _READ + " FOR UPDATE", refs)
+
+
+async def append(
+    tx: Transaction, appends: Sequence[Append], metadata: Metadata, *, recorded_at: datetime | None = None
+) -> dict[str, Stream[Any]]:
+    """Store events, fold them into their streams and queue them for publishing: two statements.
+
+    Returns the changed streams by id as they are now. `recorded_at` (aware; now when None) is the time of every event
+    and the `created_at` of every new stream. Appends without events do nothing. Raises `VersionConflict` unless every
+    stream is still as it was read, and the transaction must then end. A stream may stand in `appends` only once.
+    """
+    at = (recorded_at or datetime.now(UTC)).astimezone(UTC)
+    ordered = sorted((each for each in appends if each.events), key=lambda each: each.stream.stream_id)
+    if not ordered:
+        return {}
+    changed = {each.stream.stream_id: _folded(each, at) for each in ordered}
+    if len(changed) < len(ordered):
+        raise ValueError("a stream stands twice in one append")
+    await _write_streams(tx, ordered, changed, at)
+    await _write_events(tx, ordered, metadata, at)
+    return changed
+
+
+async def _read(tx: Transaction, query: str, refs: Sequence[StreamRef]) -> dict[str, Stream[Any]]:
+    kinds = {kind.stream_id(identity): kind for kind, identity in refs}
+    rows = {row["stream_id"]: row for row in await tx.fetch(query, list(kinds))}
+    return {
+        stream_id: load_stream(kind, rows[stream_id]) if stream_id in rows else absent(kind, stream_id)
+        for stream_id, kind in kinds.items()
+    }
+
+
+def _folded(append: Append, at: datetime) -> Stream[Any]:
+    stream = append.stream
+    state = stream.state
+    for event in append.events:
+        state = stream.kind.evolve(state, event)
+    version = stream.version + len(append.events)
+    return replace(
+        stream,
+        owner=stream.owner if stream.exists else append.owner,
+        created_at=stream.created_at or at,
+        version=version,
+        state=state,
+        recent_keys=fold_key(stream.recent_keys, append.key, version, at),
+    )
+
+
+async def _write_streams(
+    tx: Transaction, appends: Sequence[Append], changed: dict[str, Stream[Any]], at: datetime
+) -> None:
+    expected = {each.stream.stream_id: each.stream.version for each in appends}
+    streams = [changed[stream_id] for stream_id in expected]
+    rows = await tx.fetch(
+        _WRITE_STREAMS,
+        list(expected),
+        [stream.kind.name for stream in streams],
+        [stream.owner for stream in streams],
+        [stream.version for stream in streams],
+        [dump_json(stream.kind.dump_state(stream.state)) for stream in streams],
+        [dump_json(dump_keys(stream.recent_keys)) for stream in streams],
+        dump_json(expected),
+        at,
+    )
+    created = {row["stream_id"]: row["created"] for row in rows}
+    for stream_id, version in expected.items():
+        if created.get(stream_id) is not (version == 0):
+            actual = await tx.fetchval("SELECT version FROM streams WHERE stream_id = $1", stream_id)
+            raise VersionConflict(stream_id, version, 0 if created.get(stream_id) else actual)
+
+
+async def _write_events(tx: Transaction, appends: Sequence[Append], metadata: Metadata, at: datetime) -> None:
+    rows = [row for each in appends for row in _event_rows(each, metadata)]
+    columns = [list(column) for column in zip(*rows, strict=True)]
+    await tx.execute(_WRITE_EVENTS, *columns, at)
+
+
+def _event_rows(append: Append, metadata: Metadata) -> list[tuple[str, int, str, int, str, str]]:
+    stream = append.stream
+    last = len(append.events) - 1
+    rows = []
+    for index, event in enumerate(append.events):
+        version = stream.version + index + 1
+        event_type, schema_version, data = stream.kind.dump_event(event)
+        beside = EventMetadata(
+            metadata,
+            key=append.key if index == last else None,
+            owner=append.owner if version == 1 else None,
+        )
+        row_metadata = dump_json(dump_metadata(beside, version))
+        rows.append((stream.stream_id, version, event_type, schema_version, dump_json(data), row_metadata))
+    return rows

@@ -1,0 +1,159 @@
+"""Recompute every folded state from its events and say what differs."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Sequence
+from dataclasses import dataclass
+from typing import Any, Literal
+
+import asyncpg
+import orjson
+
+from holdfast.eventstore.database import Database
+from holdfast.eventstore.errors import UnknownEventType, UpcastLoop
+from holdfast.eventstore.keys import dump_keys
+from holdfast.eventstore.kinds import Kind, RecordedEvent, Stream
+from holdfast.eventstore.reading import folded
+from holdfast.eventstore.rows import EVENT_COLUMNS, STREAM_COLUMNS, absent, load_event
+from holdfast.eventstore.translation import translated
+
+What = Literal["kind", "version", "state", "recent_keys", "owner", "created_at", "event", "stream"]
+
+
+@dataclass(frozen=True, slots=True)
+class Difference:
+    """One thing about a stream that its events do not bear out: what is stored, and what the events give.
+
+    `stream`: events without a row in `streams`, or the reverse; `event`: a version out of order, or one that cannot
+    be read; `kind`: no kind of that name was given.
+    """
+
+    stream_id: str
+    what: What
+    stored: Any
+    refolded: Any
+
+    def __str__(self) -> str:
+        return f"{self.stream_id}: {self.what} stored as {self.stored!r}, events give {self.refolded!r}"
+
+
+@dataclass(slots=True)
+class Verification:
+    """How much was looked at so far, and what was found."""
+
+    streams: int = 0
+    events: int = 0
+    differences: int = 0
+
+
+_PREFETCH = 1000
+
+
+async def verify(
+    database: Database, kinds: Sequence[Kind[Any, Any]], counts: Verification | None = None
+) -> AsyncIterator[Difference]:
+    """Every difference, by stream id, in one snapshot of the database while it is being written to.
+
+    Streams and events are read side by side through cursors, so memory does not grow with either. Raises
+    `DatabaseUnavailable`. `counts`, if given, is kept up to date on the way.
+    """
+    counts = counts if counts is not None else Verification()
+    known = {kind.name: kind for kind in kinds}
+    connection = await database.connect(settings={"statement_timeout": "60000"})
+    try:
+        async with connection.transaction(isolation="repeatable_read", readonly=True):
+            streams = connection.cursor(f"SELECT {STREAM_COLUMNS} FROM streams ORDER BY stream_id", prefetch=_PREFETCH)
+            events = connection.cursor(
+                f"SELECT {EVENT_COLUMNS} FROM events ORDER BY stream_id, version", prefetch=_PREFETCH
+            )
+            async for difference in _compare(known, _Rows(streams), _Rows(events), counts):
+                counts.differences += 1
+                yield difference
+    except Exception as error:
+        raise translated(error, closed=connection.is_closed(), committing=False) from error
+    finally:
+        connection.terminate()
+
+
+class _Rows:
+    """A cursor's rows, with a look at the next one."""
+
+    def __init__(self, cursor: Any) -> None:
+        self._rows = aiter(cursor)
+        self._next: asyncpg.Record | None = None
+
+    async def peek(self) -> asyncpg.Record | None:
+        if self._next is None:
+            self._next = await anext(self._rows, None)
+        return self._next
+
+    async def take(self, stream_id: str) -> asyncpg.Record | None:
+        """The next row if it is of this stream."""
+        row = await self.peek()
+        if row is None or row["stream_id"] != stream_id:
+            return None
+        self._next = None
+        return row
+
+
+async def _compare(
+    known: dict[str, Kind[Any, Any]], streams: _Rows, events: _Rows, counts: Verification
+) -> AsyncIterator[Difference]:
+    while ahead := [row["stream_id"] for row in (await streams.peek(), await events.peek()) if row is not None]:
+        stream_id = min(ahead)
+        counts.streams += 1
+        row = await streams.take(stream_id)
+        name = row["kind"] if row else stream_id.partition("-")[0]
+        refolded = await _refold(known.get(name), stream_id, events, counts)
+        if isinstance(refolded, Difference):
+            yield refolded
+        elif row is None or not refolded.exists:
+            yield Difference(stream_id, "stream", row["version"] if row else None, refolded.version)
+        else:
+            for difference in _differences(row, refolded):
+                yield difference
+
+
+async def _refold(
+    kind: Kind[Any, Any] | None, stream_id: str, events: _Rows, counts: Verification
+) -> Stream[Any] | Difference:
+    """The stream from its events, all of which are taken, or what stands in the way of folding them."""
+    so_far: Stream[Any] | Difference = (
+        absent(kind, stream_id)
+        if kind
+        else Difference(stream_id, "kind", stream_id.partition("-")[0], "no kind of that name is known")
+    )
+    while row := await events.take(stream_id):
+        counts.events += 1
+        if isinstance(so_far, Stream):
+            so_far = _following(so_far, load_event(row))
+    return so_far
+
+
+def _following(stream: Stream[Any], event: RecordedEvent) -> Stream[Any] | Difference:
+    if event.version != stream.version + 1:
+        return Difference(stream.stream_id, "event", event.version, f"version {stream.version + 1} is due")
+    try:
+        return folded(stream, event)
+    except (UnknownEventType, UpcastLoop, LookupError, TypeError, ValueError) as error:
+        what = f"{event.type} v{event.schema_version} at version {event.version}"
+        return Difference(stream.stream_id, "event", what, f"{type(error).__name__}: {error}")
+
+
+def _differences(row: asyncpg.Record, refolded: Stream[Any]) -> list[Difference]:
+    pairs: list[tuple[What, Any, Any]] = [
+        ("kind", row["kind"], refolded.kind.name),
+        ("version", row["version"], refolded.version),
+        ("owner", row["owner"], refolded.owner),
+        ("created_at", row["created_at"], refolded.created_at),
+        ("state", orjson.loads(row["state"]), _as_stored(refolded.kind.dump_state(refolded.state))),
+        ("recent_keys", orjson.loads(row["recent_keys"]), _as_stored(dump_keys(refolded.recent_keys))),
+    ]
+    return [
+        Difference(refolded.stream_id, what, stored, computed) for what, stored, computed in pairs if stored != computed
+    ]
+
+
+def _as_stored(value: Any) -> Any:
+    """Through JSON and back, as what is stored went (tuples become lists)."""
+    return orjson.loads(orjson.dumps(value))
