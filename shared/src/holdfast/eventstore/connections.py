@@ -13,7 +13,7 @@ from dataclasses import dataclass
 
 import asyncpg
 
-from holdfast.eventstore.errors import DatabaseTimeout, DatabaseUnavailable, PoolExhausted
+from holdfast.eventstore.errors import DEPENDENCY, DatabaseTimeout, DatabaseUnavailable, PoolExhausted
 from holdfast.resilience.deadline import Deadline
 
 Connection = asyncpg.Connection
@@ -28,7 +28,12 @@ _SERVER_SETTINGS = {"idle_in_transaction_session_timeout": "2000", "jit": "off"}
 
 
 async def connect(
-    dsn: str, *, timeout_s: float = CONNECT_TIMEOUT_S, application: str, settings: dict[str, str] | None = None
+    dsn: str,
+    *,
+    application: str,
+    timeout_s: float = CONNECT_TIMEOUT_S,
+    settings: dict[str, str] | None = None,
+    dependency: str = DEPENDENCY,
 ) -> Connection:
     """A new connection with `settings` as its server settings (values as PostgreSQL writes them).
 
@@ -41,7 +46,7 @@ async def connect(
             server_settings={"application_name": application, **_SERVER_SETTINGS, **(settings or {})},
         )
     except (TimeoutError, OSError, asyncpg.PostgresError, asyncpg.InterfaceError) as error:
-        raise DatabaseUnavailable(describe(error), reason="connect") from error
+        raise DatabaseUnavailable(describe(error), reason="connect", dependency=dependency) from error
     _notice_vanished_peers(connection)
     return connection
 
@@ -78,8 +83,11 @@ CHECKOUT_POOL = PoolSettings(size=8, acquire_timeout_s=0.6)  # CORRECTNESS 5
 class ConnectionPool:
     """At most `settings.size` connections in use; the most recently used idle one is handed out first."""
 
-    def __init__(self, name: str, dsn: str, application: str, settings: PoolSettings) -> None:
+    def __init__(
+        self, name: str, dsn: str, application: str, settings: PoolSettings, *, dependency: str = DEPENDENCY
+    ) -> None:
         self.name = name
+        self.dependency = dependency
         self.settings = settings
         self._dsn = dsn
         self._application = application
@@ -134,11 +142,13 @@ class ConnectionPool:
     async def _connect(self, deadline: Deadline) -> Connection:
         left_s = deadline.remaining_s()
         if left_s <= 0:
-            raise DatabaseTimeout(waited_s=0.0)
+            raise DatabaseTimeout(waited_s=0.0, dependency=self.dependency)
         timeout_s = min(CONNECT_TIMEOUT_S, left_s)
         try:
-            return await connect(self._dsn, timeout_s=timeout_s, application=self._application)
+            return await connect(
+                self._dsn, application=self._application, timeout_s=timeout_s, dependency=self.dependency
+            )
         except DatabaseUnavailable as error:
             if deadline.expired:
-                raise DatabaseTimeout(waited_s=left_s) from error
+                raise DatabaseTimeout(waited_s=left_s, dependency=self.dependency) from error
             raise

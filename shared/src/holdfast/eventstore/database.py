@@ -4,15 +4,16 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
-from contextlib import AbstractAsyncContextManager, asynccontextmanager, nullcontext
+from contextlib import asynccontextmanager, nullcontext
 from typing import Any, TypeVar
 
 import asyncpg
 
 from holdfast.eventstore.connections import DEFAULT_POOL, Connection, ConnectionPool, PoolSettings, connect
-from holdfast.eventstore.errors import DatabaseTimeout
+from holdfast.eventstore.errors import DEPENDENCY, DatabaseTimeout, TransactionAborted
 from holdfast.eventstore.translation import translated
 from holdfast.resilience.deadline import Deadline
+from holdfast.resilience.guard import Guard
 
 # The server gives up this much before the deadline, so that its own error, which leaves the connection usable and
 # says that the server works, comes before the client breaks the connection off.
@@ -24,9 +25,6 @@ _TRANSACTION_GRACE_MS = 200
 
 T = TypeVar("T")
 
-Guard = Callable[[], AbstractAsyncContextManager[Any]]
-"""Opens the breaker's guard around one transaction: `lambda: breaker.guard(classify=outcome_of)`."""
-
 
 class Transaction:
     """Statements of one transaction. Each first tells the server what is left of the deadline as its
@@ -36,11 +34,12 @@ class Transaction:
     asyncpg's errors for what is wrong with the statement itself. Arguments are `$1`, `$2`, … as in asyncpg.
     """
 
-    __slots__ = ("_connection", "_limit_at_s", "_limit_ms", "_timed_out", "deadline", "had_s")
+    __slots__ = ("_connection", "_dependency", "_had_s", "_limit_at_s", "_limit_ms", "_timed_out", "deadline")
 
-    def __init__(self, connection: Connection, deadline: Deadline) -> None:
+    def __init__(self, connection: Connection, deadline: Deadline, dependency: str) -> None:
         self.deadline = deadline
-        self.had_s = deadline.remaining_s()
+        self._had_s = deadline.remaining_s()
+        self._dependency = dependency
         self._connection = connection
         self._timed_out = False
         self._limit_ms = 0
@@ -67,8 +66,10 @@ class Transaction:
         await self._guarded(self._connection.execute("BEGIN; " + self._limits()))
 
     async def commit(self) -> None:
-        """Raises with `committed_unknown` set when the server's answer was not seen."""
-        await self._guarded(self._connection.execute("COMMIT"), committing=True)
+        """Raises with `committed_unknown` set when the server's answer was not seen, and `TransactionAborted` when
+        the server rolled back instead."""
+        if await self._guarded(self._connection.execute("COMMIT"), committing=True) != "COMMIT":
+            raise TransactionAborted
 
     async def rollback(self) -> None:
         """Undo; a connection on which that fails is terminated."""
@@ -110,15 +111,22 @@ class Transaction:
             return await answer
         except Exception as error:
             if self._timed_out:
-                raise DatabaseTimeout(waited_s=self.had_s, committed_unknown=committing) from error
-            raise translated(error, closed=self._connection.is_closed(), committing=committing) from error
+                raise DatabaseTimeout(
+                    waited_s=self._had_s, committed_unknown=committing, dependency=self._dependency
+                ) from error
+            closed = self._connection.is_closed()
+            ours = translated(error, closed=closed, committing=committing, dependency=self._dependency)
+            if ours is error:
+                raise
+            raise ours from error
 
 
 class Database:
     """PostgreSQL behind named pools. Nothing is opened before the first transaction, so a process starts and stays
     up without PostgreSQL, and recovers with it.
 
-    `pools` are added to the pool `default`; `guard` opens the breaker's guard around each transaction.
+    `pools` are added to the pool `default`. `guards` names the guard around each pool's transactions (bulkhead and
+    breaker, made with `classify=outcome_of`); errors then carry the guard's name as their dependency.
     """
 
     def __init__(
@@ -128,25 +136,27 @@ class Database:
         application: str = "holdfast",
         default_pool: PoolSettings = DEFAULT_POOL,
         pools: Mapping[str, PoolSettings] | None = None,
-        guard: Guard = nullcontext,
+        guards: Mapping[str, Guard] | None = None,
     ) -> None:
         self.dsn = dsn
         self.application = application
-        self._guard = guard
+        self._guards = dict(guards or {})
         settings = {"default": default_pool, **(pools or {})}
-        self._pools = {name: ConnectionPool(name, dsn, application, each) for name, each in settings.items()}
+        self._pools = {name: self._pool(name, each) for name, each in settings.items()}
 
     @asynccontextmanager
     async def transaction(self, deadline: Deadline, pool: str = "default") -> AsyncIterator[Transaction]:
         """A transaction that commits at the end of the block and rolls back on any exception out of it.
 
         It is over at the deadline, with PostgreSQL paused too, and so is the block's next await of it. Raises
-        `PoolExhausted`, `DatabaseUnavailable`, `DatabaseTimeout` (see `Transaction`), and what the guard raises.
+        `PoolExhausted`, `DatabaseUnavailable`, `DatabaseTimeout` (see `Transaction`), and what the guard raises:
+        `BulkheadFull`, `DependencyUnavailable` when its breaker is open.
         """
         source = self._pools[pool]
-        async with self._guard():
+        guard = self._guards.get(pool)
+        async with guard(deadline, enforce=False) if guard else nullcontext():
             connection = await source.acquire(deadline)
-            transaction = Transaction(connection, deadline)
+            transaction = Transaction(connection, deadline, source.dependency)
             timer = asyncio.get_running_loop().call_later(deadline.remaining_s(), transaction.time_out)
             try:
                 await transaction.begin()
@@ -183,3 +193,8 @@ class Database:
         """Break every connection off. Transactions in progress fail."""
         for pool in self._pools.values():
             pool.terminate()
+
+    def _pool(self, name: str, settings: PoolSettings) -> ConnectionPool:
+        guard = self._guards.get(name)
+        dependency = guard.name if guard else DEPENDENCY
+        return ConnectionPool(name, self.dsn, self.application, settings, dependency=dependency)

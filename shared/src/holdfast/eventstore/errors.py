@@ -22,8 +22,15 @@ class DatabaseUnavailable(DependencyUnavailable):
     `committed_unknown` is true when it broke during COMMIT: the transaction may have happened.
     """
 
-    def __init__(self, detail: str, *, reason: Reason = "reset", committed_unknown: bool = False) -> None:
-        super().__init__(DEPENDENCY, reason=reason)
+    def __init__(
+        self,
+        detail: str,
+        *,
+        reason: Reason = "reset",
+        committed_unknown: bool = False,
+        dependency: str = DEPENDENCY,
+    ) -> None:
+        super().__init__(dependency, reason=reason)
         self.args = (f"PostgreSQL is not available: {detail}",)
         self.detail = detail
         self.committed_unknown = committed_unknown
@@ -35,8 +42,8 @@ class DatabaseTimeout(DeadlineExceeded):
     `committed_unknown` is true when that was during COMMIT: it may have happened (CORRECTNESS 25).
     """
 
-    def __init__(self, *, waited_s: float, committed_unknown: bool = False) -> None:
-        super().__init__(DEPENDENCY)
+    def __init__(self, *, waited_s: float, committed_unknown: bool = False, dependency: str = DEPENDENCY) -> None:
+        super().__init__(dependency)
         self.args = (f"no time left in a transaction of PostgreSQL after {waited_s:.3f} s",)
         self.waited_s = waited_s
         self.committed_unknown = committed_unknown
@@ -67,6 +74,13 @@ class Deadlock(DatabaseBusy):
 
 class StatementCancelled(DatabaseBusy):
     """PostgreSQL cancelled the statement: its time limit, or an administrator."""
+
+
+class TransactionAborted(Exception):
+    """A statement had failed and the block went on: PostgreSQL answers COMMIT with a rollback then. Nothing happened."""
+
+    def __init__(self) -> None:
+        super().__init__("the transaction was rolled back: the error of one of its statements was swallowed")
 
 
 class VersionConflict(Exception):
@@ -121,8 +135,7 @@ def outcome_of(error: BaseException) -> Outcome:
     if isinstance(error, DatabaseTimeout):
         return Outcome.FAILURE if error.waited_s >= JUDGED_WAIT_S else Outcome.NEUTRAL
     if isinstance(error, DependencyUnavailable):
-        mine = error.dependency == DEPENDENCY and error.reason != "breaker-open"
-        return Outcome.FAILURE if mine else Outcome.NEUTRAL
+        return Outcome.FAILURE if isinstance(error, DatabaseUnavailable) else Outcome.NEUTRAL
     if isinstance(error, ResilienceError) or not isinstance(error, Exception):
         return Outcome.NEUTRAL
     return Outcome.SUCCESS

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncpg
 
 from holdfast.eventstore.connections import describe
-from holdfast.eventstore.errors import DatabaseUnavailable, Deadlock, LockTimeout, StatementCancelled
+from holdfast.eventstore.errors import DEPENDENCY, DatabaseUnavailable, Deadlock, LockTimeout, StatementCancelled
 
 _BUSY: tuple[tuple[type[Exception], type[Exception]], ...] = (
     (asyncpg.LockNotAvailableError, LockTimeout),
@@ -25,7 +25,7 @@ _UNAVAILABLE = (
 )
 
 
-def translated(error: Exception, *, closed: bool, committing: bool) -> Exception:
+def translated(error: Exception, *, closed: bool, committing: bool = False, dependency: str = DEPENDENCY) -> Exception:
     """What to raise for `error`, which may be `error` itself.
 
     `closed`: the connection is; `committing`: the error came out of COMMIT.
@@ -34,5 +34,5 @@ def translated(error: Exception, *, closed: bool, committing: bool) -> Exception
         if isinstance(error, theirs):
             return ours(str(error))
     if closed or isinstance(error, _UNAVAILABLE):
-        return DatabaseUnavailable(describe(error), committed_unknown=committing)
+        return DatabaseUnavailable(describe(error), committed_unknown=committing, dependency=dependency)
     return error

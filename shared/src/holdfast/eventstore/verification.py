@@ -69,8 +69,8 @@ async def verify(
             async for difference in _compare(known, _Rows(streams), _Rows(events), counts):
                 counts.differences += 1
                 yield difference
-    except Exception as error:
-        raise translated(error, closed=connection.is_closed(), committing=False) from error
+    except (OSError, asyncpg.PostgresError, asyncpg.InterfaceError) as error:
+        raise translated(error, closed=connection.is_closed()) from error
     finally:
         connection.terminate()
 

@@ -1,0 +1,150 @@
+"""A migrated store in a database of its own, and a small kind of stream to fill it with."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from dataclasses import dataclass
+from typing import Any
+from urllib.parse import urlsplit, urlunsplit
+
+import pytest
+from holdfast.eventstore import EVENT_STORE, Append, Database, Kind, Metadata, UnknownEventType, lock_streams, migrate
+from holdfast.eventstore import append as append_events
+from holdfast.resilience.deadline import Deadline
+
+
+@dataclass(frozen=True, slots=True)
+class Added:
+    """Something was added to a tally."""
+
+    amount: int
+
+
+def _load_event(event_type: str, data: dict[str, Any]) -> Added:
+    if event_type != "Added":
+        raise UnknownEventType(event_type)
+    return Added(data["amount"])
+
+
+def _tally_kind(name: str) -> Kind[int, Added]:
+    return Kind(
+        name=name,
+        initial=lambda: 0,
+        evolve=lambda total, event: total + event.amount,
+        dump_state=lambda total: {"total": total},
+        load_state=lambda stored: stored["total"],
+        dump_event=lambda event: ("Added", 2, {"amount": event.amount}),
+        load_event=_load_event,
+        upcasters={
+            ("Incremented", 1): lambda data: ("Added", 1, data),
+            ("Added", 1): lambda data: ("Added", 2, {"amount": data["by"]}),
+        },
+    )
+
+
+class Shop:
+    """The store under test with what most tests do to it."""
+
+    cart = _tally_kind("cart")
+    product = _tally_kind("product")
+
+    def __init__(self, dsn: str) -> None:
+        self.dsn = dsn
+        self.database = Database(dsn)
+
+    async def add(self, *identities: str, amounts: tuple[int, ...] = (1,), **kwargs: Any) -> dict[str, Any]:
+        """Append to carts in one transaction; returns the changed streams."""
+        async with self.database.transaction(Deadline.after(5)) as tx:
+            streams = await lock_streams(tx, [(self.cart, identity) for identity in identities])
+            options = {name: kwargs.pop(name) for name in ("owner", "key") if name in kwargs}
+            appends = [Append(each, [Added(amount) for amount in amounts], **options) for each in streams.values()]
+            return await append_events(tx, appends, Metadata(actor="tester"), **kwargs)
+
+    async def query(self, sql: str, *args: Any) -> list[Any]:
+        connection = await self.database.connect()
+        try:
+            return await connection.fetch(sql, *args)
+        finally:
+            await connection.close()
+
+
+@pytest.fixture
+async def shop(database: str) -> AsyncIterator[Shop]:
+    shop = Shop(database)
+    await migrate(shop.database, EVENT_STORE)
+    yield shop
+    shop.database.close()
+
+
+class Wire:
+    """A TCP relay in front of PostgreSQL that can hold bytes back, as a paused server or a partition does."""
+
+    def __init__(self, host: str, port: int) -> None:
+        self._to = (host, port)
+        self._answers = asyncio.Event()
+        self._questions = asyncio.Event()
+        self._writers: list[asyncio.StreamWriter] = []
+        self._server: asyncio.Server | None = None
+        self.resume()
+
+    def resume(self) -> None:
+        self._answers.set()
+        self._questions.set()
+
+    def pause(self) -> None:
+        """Neither direction moves; connections are still accepted."""
+        self._answers.clear()
+        self._questions.clear()
+
+    def hold_answers(self) -> None:
+        """What is asked arrives, the answers don't come back."""
+        self._answers.clear()
+
+    async def start(self) -> int:
+        self._server = await asyncio.start_server(self._serve, "127.0.0.1", 0)
+        return int(self._server.sockets[0].getsockname()[1])
+
+    def cut(self) -> None:
+        """Break every connection off."""
+        for writer in self._writers:
+            writer.transport.abort()
+
+    def stop(self) -> None:
+        """Refuse new connections, break off old ones."""
+        self.cut()
+        if self._server:
+            self._server.close()
+
+    async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        there_reader, there_writer = await asyncio.open_connection(*self._to)
+        self._writers += [writer, there_writer]
+        await asyncio.gather(
+            self._pump(reader, there_writer, self._questions), self._pump(there_reader, writer, self._answers)
+        )
+
+    async def _pump(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, open_: asyncio.Event) -> None:
+        try:
+            while chunk := await reader.read(65536):
+                await open_.wait()
+                writer.write(chunk)
+                await writer.drain()
+        except ConnectionError:
+            pass
+        finally:
+            writer.transport.abort()
+
+
+@pytest.fixture
+async def wire(shop: Shop) -> AsyncIterator[Wire]:
+    """The wire between `wired` and PostgreSQL."""
+    url = urlsplit(shop.dsn)
+    wire = Wire(url.hostname or "127.0.0.1", url.port or 5432)
+    port = await wire.start()
+    wire.dsn = urlunsplit(url._replace(netloc=f"{url.username}:{url.password}@127.0.0.1:{port}"))  # type: ignore[attr-defined]
+    yield wire
+    wire.resume()
+    wire.stop()
+
+
+@pytest.fixture
+def added() -> type[Added]:
+    return Added
