@@ -1,0 +1,1 @@
+"""What every process does the same way: settings, logs, metrics, context, problems, tokens, health, serving."""

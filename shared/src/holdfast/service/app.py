@@ -1,0 +1,84 @@
+"""The one way to make a service's FastAPI application and to run it."""
+
+import asyncio
+from collections.abc import AsyncIterator, Callable, Coroutine, Sequence
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from typing import Any, Final
+
+import uvicorn
+import uvloop
+from fastapi import APIRouter, FastAPI
+from prometheus_client import CollectorRegistry
+
+from holdfast.service import problems
+from holdfast.service.health import Health, health_router
+from holdfast.service.logs import configure
+from holdfast.service.middleware import RequestMetrics, RequestMiddleware
+from holdfast.service.settings import ServiceSettings, refuse_start
+from holdfast.service.tokens import KeyInvalid, TokenVerifier
+
+# An internal hop without a header gets the longest deadline that any public call has, and some.
+_INTERNAL_TOTAL_S: Final = 2.0
+_GRACE_S: Final = 3
+
+Lifespan = Callable[[FastAPI], AbstractAsyncContextManager[None]]
+
+
+@asynccontextmanager
+async def _no_lifespan(_app: FastAPI) -> AsyncIterator[None]:
+    yield
+
+
+def create_app(  # every part of a service that differs is a named argument
+    service: str,
+    settings: ServiceSettings,
+    *,
+    routers: Sequence[APIRouter] = (),
+    health: Health | None = None,
+    registry: CollectorRegistry | None = None,
+    lifespan: Lifespan = _no_lifespan,
+    total_s: Callable[[str, str], float] = lambda _method, _path: _INTERNAL_TOTAL_S,
+    edge: bool = False,
+    **fastapi_options: Any,
+) -> FastAPI:
+    """An application with Holdfast's defaults: problems, context, deadline, bounded bodies, metrics, health.
+
+    `app.state.verifier` verifies tokens with the public key of the settings; a key that is none ends the start with
+    one line. `edge` is for the gateway: it documents itself and adds Retry-After to every 503.
+    """
+    options: dict[str, Any] = {} if edge else {"openapi_url": None}
+    app = FastAPI(title="Holdfast", lifespan=lifespan, redirect_slashes=False, **(options | fastapi_options))
+    try:
+        app.state.verifier = TokenVerifier(settings.token_public_key)
+    except KeyInvalid as error:
+        refuse_start(f"TOKEN_PUBLIC_KEY: {error}")
+    problems.install(app, edge=edge)
+    registry = registry or CollectorRegistry()
+    app.include_router(health_router(service, settings.replica, health or Health(), registry))
+    for router in routers:
+        app.include_router(router)
+    app.add_middleware(RequestMiddleware, total_s=total_s, metrics=RequestMetrics(registry))
+    return app
+
+
+def run(service: str, settings: ServiceSettings, main: Coroutine[Any, Any, int]) -> int:
+    """Set logs up, run `main` on uvloop and give its exit code back."""
+    configure(service, settings.replica, settings.log_level)
+    with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+        return runner.run(main)
+
+
+async def serve(app: FastAPI, settings: ServiceSettings) -> None:
+    """Serve until SIGTERM or SIGINT, then finish what is under way for at most 3 s."""
+    config = uvicorn.Config(
+        app,
+        host=settings.host,
+        port=settings.port,
+        http="httptools",
+        log_config=None,
+        access_log=False,
+        server_header=False,
+        timeout_keep_alive=5,
+        timeout_graceful_shutdown=_GRACE_S,
+    )
+    await uvicorn.Server(config).serve()
