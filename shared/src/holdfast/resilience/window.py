@@ -1,55 +1,72 @@
 """What the last seconds' calls came to, in buckets, and how long the last calls took."""
 
+import math
 from collections import deque
 
 from holdfast.resilience.clock import Clock
 
 
-class OutcomeWindow:
-    """Counts calls and failures of the last `seconds`, in `buckets` equal parts (Hystrix's rolling window).
+class RollingCount:
+    """A count over the last `seconds`, kept in `buckets` equal parts (Hystrix's rolling number).
 
-    A bucket is forgotten whole, so the window covers between seconds - seconds/buckets and seconds.
+    A bucket is forgotten whole, so what is counted reaches back between seconds - seconds/buckets and seconds.
     """
 
-    __slots__ = ("_buckets", "_clock", "_kept", "_width_s")
+    __slots__ = ("_buckets", "_clock", "_kept", "_total", "_width_s")
 
     def __init__(self, seconds: float, buckets: int, clock: Clock) -> None:
         self._width_s = seconds / buckets
         self._kept = buckets
         self._clock = clock
-        self._buckets: deque[list[int]] = deque()  # [number of the bucket, calls, failures], oldest first
+        self._total = 0
+        self._buckets: deque[list[int]] = deque()  # [number of the bucket, count], oldest first
 
-    def record(self, *, failed: bool) -> None:
+    def add(self) -> None:
         number = self._forget()
         if not self._buckets or self._buckets[-1][0] != number:
-            self._buckets.append([number, 0, 0])
+            self._buckets.append([number, 0])
         self._buckets[-1][1] += 1
-        self._buckets[-1][2] += failed
+        self._total += 1
 
     def clear(self) -> None:
         self._buckets.clear()
+        self._total = 0
 
     @property
-    def calls(self) -> int:
+    def total(self) -> int:
         self._forget()
-        return sum(bucket[1] for bucket in self._buckets)
+        return self._total
 
-    @property
-    def failures(self) -> int:
-        self._forget()
-        return sum(bucket[2] for bucket in self._buckets)
+    def _forget(self) -> int:
+        number = int(self._clock.now() // self._width_s)
+        while self._buckets and self._buckets[0][0] <= number - self._kept:
+            self._total -= self._buckets.popleft()[1]
+        return number
+
+
+class OutcomeWindow:
+    """Calls and failures of the last seconds."""
+
+    __slots__ = ("_calls", "_failures")
+
+    def __init__(self, seconds: float, buckets: int, clock: Clock) -> None:
+        self._calls = RollingCount(seconds, buckets, clock)
+        self._failures = RollingCount(seconds, buckets, clock)
+
+    def record(self, *, failed: bool) -> None:
+        self._calls.add()
+        if failed:
+            self._failures.add()
+
+    def clear(self) -> None:
+        self._calls.clear()
+        self._failures.clear()
 
     @property
     def error_rate(self) -> float:
         """Failures a call, 0.0 to 1.0; 0.0 without calls."""
-        calls = self.calls
-        return self.failures / calls if calls else 0.0
-
-    def _forget(self) -> int:
-        number = int(self._clock.now() / self._width_s)
-        while self._buckets and self._buckets[0][0] <= number - self._kept:
-            self._buckets.popleft()
-        return number
+        calls = self._calls.total
+        return self._failures.total / calls if calls else 0.0
 
 
 class Latencies:
@@ -67,6 +84,5 @@ class Latencies:
         """The nearest-rank percentile in milliseconds (0.99: p99); None without calls."""
         if not self._last_s:
             return None
-        ordered = sorted(self._last_s)
-        rank = max(0, -int(-share * len(ordered) // 1) - 1)
-        return round(ordered[rank] * 1000, 3)
+        rank = math.ceil(share * len(self._last_s))
+        return round(sorted(self._last_s)[max(rank, 1) - 1] * 1000, 3)

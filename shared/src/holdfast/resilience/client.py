@@ -1,0 +1,173 @@
+"""The one way out to another service: bulkhead, total deadline, retry, balancing, breaker, attempt timeout, wire."""
+
+import asyncio
+import random
+from collections.abc import Iterable
+
+import orjson
+
+from holdfast.resilience.addresses import DnsName, Resolver, parse_urls
+from holdfast.resilience.attempt import Answer, Answered, Attempts, Call, Ending, Observe, Unanswered, ignore
+from holdfast.resilience.bulkhead import Bulkhead
+from holdfast.resilience.clock import SYSTEM_CLOCK, Clock
+from holdfast.resilience.deadline import Deadline
+from holdfast.resilience.errors import DeadlineExceeded, DependencyUnavailable
+from holdfast.resilience.policy import CallPolicy
+from holdfast.resilience.probe import Prober
+from holdfast.resilience.replicas import Replica, Replicas
+from holdfast.resilience.retry import RetryBudget, backoff_s
+from holdfast.resilience.settings import ClientSettings
+from holdfast.resilience.wire import Header, Wire
+
+_USEFUL_MS = 20  # a repeat with less than this left could not be answered
+_TIMER_GRAIN_MS = 5  # event loops round timers: one that ended this close to the deadline was the deadline's
+
+
+class OutboundClient:
+    """Calls one service, whichever of its replicas answers. Make it at start, `start` it on the loop, `close` it last.
+
+    `urls` is a comma-separated list of base URLs (`http://host:port`, `dns+http://name:port`); a wrong one raises
+    ValueError. Before `start` nothing is resolved or probed.
+    """
+
+    def __init__(
+        self,
+        name: str,
+        urls: str,
+        settings: ClientSettings,
+        *,
+        clock: Clock = SYSTEM_CLOCK,
+        rng: random.Random | None = None,
+        observe: Observe = ignore,
+    ) -> None:
+        self.name = name
+        self.bulkhead = Bulkhead(name, settings.bulkhead)
+        self._settings = settings
+        self._rng = rng or random.Random()
+        self._addresses = parse_urls(urls)
+        self.replicas = Replicas(name, self._addresses, settings.breaker, clock=clock, rng=self._rng)
+        self._budget = RetryBudget(settings.retry, clock=clock)
+        self._wire = _wire(settings, settings.bulkhead.limit)
+        margin_s = settings.breaker.lease_margin_s
+        self._attempts = Attempts(name, self._wire, lease_margin_s=margin_s, clock=clock, observe=observe)
+        self._prober = Prober(self.replicas, settings.probe, _wire(settings, 0))
+        self._resolvers: list[Resolver] = []
+
+    async def start(self) -> None:
+        """Begin to resolve names and to probe replicas in the background. Does not wait for either."""
+        loop = asyncio.get_running_loop()
+
+        def found(name: DnsName, urls: tuple[str, ...]) -> None:
+            if not loop.is_closed():
+                loop.call_soon_threadsafe(self.replicas.update, name, urls)
+
+        every_s = self._settings.resolve_every_s
+        self._resolvers = [Resolver(name, found, every_s=every_s) for name in self._addresses.names]
+        for resolver in self._resolvers:
+            resolver.start()
+        self._prober.start()
+
+    async def close(self) -> None:
+        """End the background work and close every connection."""
+        for resolver in self._resolvers:
+            resolver.stop()
+        await self._prober.stop()
+        await self._wire.close()
+
+    async def request(
+        self,
+        method: str,
+        path: str,
+        *,
+        deadline: Deadline,
+        policy: CallPolicy,
+        query: str = "",
+        headers: Iterable[Header] = (),
+        content: bytes = b"",
+    ) -> Answer:
+        """Send a request and read the whole answer, whatever its status, within the deadline.
+
+        `path` and `query` are sent as they are (percent-encoded already). X-Request-Timeout-Ms is set here, on a
+        repeat `X-Attempt: 2` too. Not idempotent by itself: `policy.repeatable` says whether a repeat is harmless.
+        Raises DeadlineExceeded (the time for the request is over), BulkheadFull, or DependencyUnavailable with its
+        reason (no replica took or answered it).
+        """
+        deadline.require(self.name)
+        self.replicas.require()  # nobody to send it to: say so at once, without waiting for a place
+        call = Call(method, path, query, tuple(headers), content, deadline, policy)
+        async with self.bulkhead.slot(deadline):
+            return self._settled(await self._with_retry(call), deadline)
+
+    async def _with_retry(self, call: Call) -> Ending:
+        self._budget.deposit()
+        first = await self._attempts.make(call, self.replicas.pick(), 1)
+        if not _worth_repeating(first, call.policy):
+            return first
+        pause_s = backoff_s(self._settings.retry, self._rng.random)
+        if call.deadline.remaining_s() < pause_s + _USEFUL_MS / 1000 or self._next(first) is None:
+            return first
+        if not self._budget.withdraw():
+            return first
+        await asyncio.sleep(pause_s)
+        replica = self._next(first)
+        return first if replica is None else await self._repeat(call, replica, first)
+
+    async def _repeat(self, call: Call, replica: Replica, first: Ending) -> Ending:
+        try:
+            second = await self._attempts.make(call, replica, 2)
+        except DeadlineExceeded:
+            return first
+        if isinstance(second, Answered) and _met_itself(second.answer):
+            raise DependencyUnavailable(self.name, retry_after_s=1, reason="request-in-progress")
+        # An answer says more than none.
+        return first if isinstance(second, Unanswered) and isinstance(first, Answered) else second
+
+    def _next(self, first: Ending) -> Replica | None:
+        """Another replica; the same one only if nothing reached it; None: leave it at the first attempt."""
+        try:
+            return self.replicas.pick(other_than=first.replica)
+        except DependencyUnavailable:
+            unsent = isinstance(first, Unanswered) and first.reason == "connect"
+            return first.replica if unsent and first.replica.breaker.admits else None
+
+    def _settled(self, ending: Ending, deadline: Deadline) -> Answer:
+        if isinstance(ending, Answered):
+            return ending.answer
+        if ending.reason == "timeout" and deadline.remaining_ms() < _TIMER_GRAIN_MS:
+            raise DeadlineExceeded(self.name)
+        raise DependencyUnavailable(self.name, reason=ending.reason)
+
+
+def _worth_repeating(ending: Ending, policy: CallPolicy) -> bool:
+    if not policy.retry:
+        return False
+    if isinstance(ending, Unanswered):
+        if ending.reason == "connect":
+            return True
+        return policy.repeatable and ending.reason in ("reset", "timeout", "lost")
+    if not policy.repeatable:
+        return False
+    status = ending.answer.status
+    # 504 is our own timeout, seen by the other side first. A 503 with Retry-After was shed: a repeat would amplify.
+    return status in (502, 504) or (status == 503 and "retry-after" not in ending.answer.headers)
+
+
+def _met_itself(answer: Answer) -> bool:
+    """Whether a repeat was refused because its first attempt is still at work (409 request-in-progress)."""
+    if answer.status != 409:
+        return False
+    try:
+        problem = orjson.loads(answer.body)
+    except orjson.JSONDecodeError:
+        return False
+    return isinstance(problem, dict) and problem.get("code") == "request-in-progress"
+
+
+def _wire(settings: ClientSettings, connections: int) -> Wire:
+    """`connections` 0: without a bound of its own, since something else bounds the calls."""
+    return Wire(
+        connect_timeout_s=settings.connect_timeout_s,
+        keep_alive_s=settings.keep_alive_s,
+        connections=connections,
+        max_answer_bytes=settings.max_answer_bytes,
+    )

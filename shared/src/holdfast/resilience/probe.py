@@ -1,0 +1,63 @@
+"""The active probe: asks every replica a few times a second whether its process answers.
+
+It sees a paused or killed replica in under a second without making a shopper wait for it. It opens a breaker early and
+lets it half-open; only real calls close it.
+"""
+
+import asyncio
+
+from holdfast.resilience.replicas import Replica, Replicas
+from holdfast.resilience.settings import ProbeSettings
+from holdfast.resilience.wire import Wire, WireError
+
+
+class Prober:
+    """Probes `replicas` in the background between `start` and `stop`, over a wire of its own.
+
+    (The callers' wire could be busy, and a probe that waits there would condemn a healthy replica.)
+    """
+
+    def __init__(self, replicas: Replicas, settings: ProbeSettings, wire: Wire) -> None:
+        self._replicas = replicas
+        self._settings = settings
+        self._wire = wire
+        self._task: asyncio.Task[None] | None = None
+
+    def start(self) -> None:
+        self._task = asyncio.create_task(self._run(), name=f"probe-{self._replicas.dependency}")
+
+    async def stop(self) -> None:
+        if self._task is not None:
+            self._task.cancel()
+            await asyncio.wait({self._task})
+            self._task = None
+        await self._wire.close()
+
+    async def round(self) -> None:
+        """Probe every replica once, all at the same time; takes at most the limit."""
+        await asyncio.gather(*(self.probe(replica) for replica in self._replicas.current()))
+
+    async def probe(self, replica: Replica) -> None:
+        """Probe one replica: any answer under 500 within the limit is good."""
+        loop = asyncio.get_running_loop()
+        begun_s = loop.time()
+        try:
+            async with asyncio.timeout(self._settings.limit_s):
+                answer = await self._wire.exchange("GET", replica.url + self._settings.path, (), b"")
+        except TimeoutError:
+            good = None if loop.time() - begun_s > self._settings.limit_s + self._settings.stall_s else False
+        except WireError:
+            good = False
+        else:
+            good = answer.status < 500
+        if good:
+            replica.breaker.probe_succeeded()
+        elif good is not None:  # None: this process itself stood still, which says nothing about the replica
+            replica.probe_missed()
+
+    async def _run(self) -> None:
+        loop = asyncio.get_running_loop()
+        while True:
+            begun_s = loop.time()
+            await self.round()
+            await asyncio.sleep(max(0.0, begun_s + self._settings.interval_s - loop.time()))

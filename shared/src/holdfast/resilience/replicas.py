@@ -1,0 +1,132 @@
+"""The replicas of one dependency, each with its breaker, and the choice among them."""
+
+import asyncio
+import random
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from holdfast.resilience.addresses import Addresses, DnsName
+from holdfast.resilience.breaker import CircuitBreaker, StateChanged
+from holdfast.resilience.clock import SYSTEM_CLOCK, Clock
+from holdfast.resilience.errors import DependencyUnavailable
+from holdfast.resilience.settings import BreakerSettings
+
+
+class Watch:
+    """A call in flight that ends early when its replica is lost."""
+
+    __slots__ = ("lost", "scope")
+
+    def __init__(self, scope: asyncio.Timeout) -> None:
+        self.scope = scope
+        self.lost = False
+
+
+class Replica:
+    """One process of the dependency. `name` is host:port."""
+
+    __slots__ = ("_watches", "breaker", "name", "url")
+
+    def __init__(self, url: str, breaker: CircuitBreaker) -> None:
+        self.url = url
+        self.name = url.removeprefix("http://")
+        self.breaker = breaker
+        self._watches: set[Watch] = set()
+
+    @property
+    def in_flight(self) -> int:
+        return self.breaker.in_flight
+
+    @contextmanager
+    def watched(self, scope: asyncio.Timeout) -> Iterator[Watch]:
+        """While the block runs, losing the replica makes `scope` end at once, with `lost` set."""
+        watch = Watch(scope)
+        self._watches.add(watch)
+        try:
+            yield watch
+        finally:
+            self._watches.remove(watch)
+
+    def probe_missed(self) -> None:
+        """Count a missed probe; the one that is too many also ends the watched calls."""
+        if self.breaker.probe_missed():
+            now = asyncio.get_running_loop().time()
+            for watch in self._watches:
+                if not watch.scope.expired():
+                    watch.lost = True
+                    watch.scope.reschedule(now)
+
+
+class Replicas:
+    """Who there is now. Fixed URLs stay; those of a DNS name come and go with its answers, keeping their breakers.
+
+    Balancing is power of two choices by calls in flight (Mitzenmacher), ties at random, so that healthy replicas
+    share evenly even when calls come one at a time; replicas whose breaker refuses are left out.
+    """
+
+    def __init__(
+        self,
+        dependency: str,
+        addresses: Addresses,
+        breaker: BreakerSettings,
+        *,
+        clock: Clock = SYSTEM_CLOCK,
+        rng: random.Random | None = None,
+    ) -> None:
+        self.dependency = dependency
+        self._settings = breaker
+        self._clock = clock
+        self._rng = rng or random.Random()
+        self._listeners: list[StateChanged] = []
+        self._by_source: dict[DnsName | None, tuple[str, ...]] = {None: addresses.urls}
+        self._replicas: dict[str, Replica] = {}
+        self._rebuild()
+
+    def current(self) -> tuple[Replica, ...]:
+        return tuple(self._replicas.values())
+
+    def update(self, name: DnsName, urls: tuple[str, ...]) -> None:
+        """The replicas of a DNS name are now these. Call it on the event loop."""
+        if self._by_source.get(name) != urls:
+            self._by_source[name] = urls
+            self._rebuild()
+
+    def add_listener(self, changed: StateChanged) -> None:
+        """Hear of every change of every replica's breaker, also of replicas still to come."""
+        self._listeners.append(changed)
+        for replica in self._replicas.values():
+            replica.breaker.add_listener(changed)
+
+    def require(self) -> None:
+        """Raise DependencyUnavailable unless some replica would be given a call now."""
+        if not any(replica.breaker.admits for replica in self._replicas.values()):
+            raise self._none_left()
+
+    def pick(self, *, other_than: Replica | None = None) -> Replica:
+        """The replica for the next call; `other_than` is left out. Raises DependencyUnavailable when none is left."""
+        open_to_calls = [
+            replica for replica in self._replicas.values() if replica is not other_than and replica.breaker.admits
+        ]
+        if not open_to_calls:
+            raise self._none_left()
+        if len(open_to_calls) == 1:
+            return open_to_calls[0]
+        one, two = self._rng.sample(open_to_calls, 2)  # in random order, so a tie is random too
+        return two if two.in_flight < one.in_flight else one
+
+    def _none_left(self) -> DependencyUnavailable:
+        if not self._replicas:
+            return DependencyUnavailable(self.dependency, reason="no-replica")
+        soonest_s = min(replica.breaker.retry_after_s for replica in self._replicas.values())
+        return DependencyUnavailable(self.dependency, retry_after_s=max(1, soonest_s), reason="breaker-open")
+
+    def _rebuild(self) -> None:
+        urls = dict.fromkeys(url for source in self._by_source.values() for url in source)
+        self._replicas = {url: self._replicas.get(url) or self._make(url) for url in urls}
+
+    def _make(self, url: str) -> Replica:
+        name = f"{self.dependency} {url.removeprefix('http://')}"
+        breaker = CircuitBreaker(name, self._settings, clock=self._clock, rng=self._rng.random, waits_for_probe=True)
+        for changed in self._listeners:
+            breaker.add_listener(changed)
+        return Replica(url, breaker)
