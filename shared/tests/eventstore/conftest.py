@@ -7,6 +7,7 @@ from typing import Any
 from urllib.parse import urlsplit, urlunsplit
 
 import pytest
+
 from holdfast.eventstore import EVENT_STORE, Append, Database, Kind, Metadata, UnknownEventType, lock_streams, migrate
 from holdfast.eventstore import append as append_events
 from holdfast.resilience.deadline import Deadline
@@ -148,3 +149,9 @@ async def wire(shop: Shop) -> AsyncIterator[Wire]:
 @pytest.fixture
 def added() -> type[Added]:
     return Added
+
+
+@pytest.fixture
+def cart() -> Kind[int, Added]:
+    """A kind of its own, without a store."""
+    return _tally_kind("cart")

@@ -3,10 +3,11 @@
 from datetime import UTC, datetime, timedelta
 
 import pytest
-from holdfast.eventstore import CommandKey, KeyReused, RecentKey, Stream, fingerprint, recent_key, scoped_key
-from holdfast.eventstore.keys import dump_keys, fold_key, load_keys
 from hypothesis import given
 from hypothesis import strategies as st
+
+from holdfast.eventstore import CommandKey, KeyReused, RecentKey, Stream, fingerprint, recent_key, scoped_key
+from holdfast.eventstore.keys import dump_keys, fold_key, load_keys
 
 NOON = datetime(2026, 1, 1, 12, tzinfo=UTC)
 

@@ -4,6 +4,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 import pytest
+
 from holdfast.eventstore import EventMetadata, Metadata, RecordedEvent, UnknownEventType, UpcastLoop
 
 
@@ -12,26 +13,26 @@ def recorded(event_type: str, schema_version: int, data: dict[str, Any]) -> Reco
     return RecordedEvent(1, "cart-a-b", 1, event_type, schema_version, data, EventMetadata(Metadata()), at)
 
 
-def test_an_event_of_the_newest_schema_is_read_as_it_is(shop, added):
-    assert shop.cart.read(recorded("Added", 2, {"amount": 4})) == added(4)
+def test_an_event_of_the_newest_schema_is_read_as_it_is(cart, added):
+    assert cart.read(recorded("Added", 2, {"amount": 4})) == added(4)
 
 
-def test_upcasters_chain_over_versions_and_names(shop, added):
-    assert shop.cart.read(recorded("Incremented", 1, {"by": 4})) == added(4)
+def test_upcasters_chain_over_versions_and_names(cart, added):
+    assert cart.read(recorded("Incremented", 1, {"by": 4})) == added(4)
 
 
-def test_an_unknown_type_is_named(shop):
+def test_an_unknown_type_is_named(cart):
     with pytest.raises(UnknownEventType, match="Vanished"):
-        shop.cart.read(recorded("Vanished", 1, {}))
+        cart.read(recorded("Vanished", 1, {}))
 
 
-def test_upcasters_that_go_round_in_circles_are_refused(shop):
-    shop.cart.upcasters[("Added", 2)] = lambda data: ("Incremented", 1, {"by": data["amount"]})
+def test_upcasters_that_go_round_in_circles_are_refused(cart):
+    cart.upcasters[("Added", 2)] = lambda data: ("Incremented", 1, {"by": data["amount"]})
     try:
         with pytest.raises(UpcastLoop, match="lead back"):
-            shop.cart.read(recorded("Added", 2, {"amount": 4}))
+            cart.read(recorded("Added", 2, {"amount": 4}))
     finally:
-        del shop.cart.upcasters[("Added", 2)]
+        del cart.upcasters[("Added", 2)]
 
 
 def test_a_recorded_event_knows_its_kind_and_identity():

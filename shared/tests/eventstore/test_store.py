@@ -5,6 +5,7 @@ from datetime import UTC, datetime, timedelta
 
 import asyncpg
 import pytest
+
 from holdfast.eventstore import (
     Append,
     CommandKey,

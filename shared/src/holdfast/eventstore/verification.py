@@ -103,8 +103,7 @@ async def _compare(
         stream_id = min(ahead)
         counts.streams += 1
         row = await streams.take(stream_id)
-        name = row["kind"] if row else stream_id.partition("-")[0]
-        refolded = await _refold(known.get(name), stream_id, events, counts)
+        refolded = await _refold(known.get(stream_id.partition("-")[0]), stream_id, events, counts)
         if isinstance(refolded, Difference):
             yield refolded
         elif row is None or not refolded.exists:
