@@ -1,0 +1,77 @@
+"""The composition root of the command-service: what is built from the settings, once, and plugged together."""
+
+import asyncio
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager, suppress
+from dataclasses import replace
+
+from fastapi import APIRouter, FastAPI
+
+from command_service.api import problems
+from command_service.parts import CHECKOUT_POOL_NAME, Parts
+from command_service.settings import Settings
+from command_service.storage import Pool, Preparation, Storage
+from holdfast.eventstore import CHECKOUT_POOL, PoolSettings
+from holdfast.resilience.dependencies import Dependencies
+from holdfast.resilience.settings import CHECKOUT_BULKHEAD, POSTGRES_BULKHEAD
+from holdfast.service.app import create_app
+from holdfast.service.health import Health, Readiness
+
+SERVICE = "command-service"
+
+# Every router of the service.
+ROUTERS: Sequence[APIRouter] = ()
+
+
+def build(settings: Settings) -> FastAPI:
+    """The application; nothing is opened before it starts, and it starts with every dependency down."""
+    storage = Storage(settings.postgres_dsn, f"{SERVICE}:{settings.replica}"[:60], _pools(settings))
+    parts = Parts(database=storage.database)
+    dependencies = Dependencies(SERVICE)
+    for guard in storage.guards.values():
+        dependencies.add(guard)
+
+    @asynccontextmanager
+    async def lifespan(_app: FastAPI) -> AsyncIterator[None]:
+        background = asyncio.create_task(storage.prepare(_preparations(parts, settings)))
+        try:
+            yield
+        finally:
+            background.cancel()
+            with suppress(asyncio.CancelledError):
+                await background
+            storage.database.close()
+
+    health = Health(
+        readiness=lambda: Readiness(storage.prepared, storage.states),
+        dependencies=lambda: [line.as_json() for line in dependencies.status()],
+    )
+    app = create_app(SERVICE, settings, routers=ROUTERS, health=health, lifespan=lifespan)
+    app.state.parts = parts
+    app.state.storage = storage
+    problems.install(app)
+    return app
+
+
+def _preparations(parts: Parts, settings: Settings) -> list[Preparation]:
+    """What has to be done once PostgreSQL answers (the first admin, CORRECTNESS 7)."""
+    del parts, settings
+    return []
+
+
+def _pools(settings: Settings) -> list[Pool]:
+    checkout = replace(CHECKOUT_POOL, size=settings.checkout_pool_size)
+    return [
+        Pool(
+            "default",
+            "postgresql",
+            PoolSettings(size=settings.postgres_pool_size),
+            replace(POSTGRES_BULKHEAD, limit=settings.postgres_pool_size),
+        ),
+        Pool(
+            CHECKOUT_POOL_NAME,
+            "postgresql-checkout",
+            checkout,
+            replace(CHECKOUT_BULKHEAD, limit=settings.checkout_pool_size),
+        ),
+    ]

@@ -1,0 +1,54 @@
+"""What every command carries beside its content, and how a handler refuses it."""
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from typing import Any
+
+from command_service.domain.refusals import Refusal
+from holdfast.eventstore import CommandKey, Metadata, Stream
+from holdfast.resilience.deadline import Deadline
+
+
+class Refused(Exception):
+    """The domain refuses the command; nothing happened. Raised inside the transaction, so that it rolls back."""
+
+    def __init__(self, refusal: Refusal) -> None:
+        super().__init__(f"{type(refusal).__name__}")
+        self.refusal = refusal
+
+
+class VersionMismatch(Exception):
+    """If-Match names another version than the stream's; nothing happened."""
+
+    def __init__(self, stream_id: str, expected: int, actual: int) -> None:
+        super().__init__(f"{stream_id} is at version {actual}, not {expected}")
+        self.stream_id = stream_id
+        self.expected = expected
+        self.actual = actual
+
+
+def _now() -> datetime:
+    return datetime.now(UTC)
+
+
+@dataclass(frozen=True, slots=True)
+class CommandRequest:
+    """Who asks for a command, under which idempotency key, expecting which version, by when.
+
+    `subject` is the caller's id and the scope of `key`; `now` is read once the transaction holds its locks.
+    """
+
+    subject: str
+    role: str
+    deadline: Deadline
+    metadata: Metadata = field(default_factory=Metadata)
+    key: CommandKey | None = None
+    expected_version: int | None = None
+    now: Callable[[], datetime] = _now
+
+    def require_version(self, stream: Stream[Any]) -> None:
+        """Raises VersionMismatch unless the stream is at the version that the caller expects, if they expect one."""
+        if self.expected_version not in {None, stream.version}:
+            assert self.expected_version is not None
+            raise VersionMismatch(stream.stream_id, self.expected_version, stream.version)

@@ -1,0 +1,107 @@
+"""PostgreSQL as the processes of this package use it: pools, one breaker, and migrations that wait for it."""
+
+import asyncio
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass
+
+import structlog
+
+from holdfast.eventstore import (
+    EVENT_STORE,
+    Database,
+    MigrationSet,
+    PoolSettings,
+    migrate,
+    outcome_of,
+)
+from holdfast.resilience.deadline import Deadline
+from holdfast.resilience.errors import ResilienceError
+from holdfast.resilience.guard import Guard
+from holdfast.resilience.settings import BulkheadSettings, GuardSettings
+
+log = structlog.get_logger(__name__)
+MIGRATIONS: tuple[MigrationSet, ...] = (EVENT_STORE,)
+_PAUSE_S = (0.1, 2.0)  # background work: 0.1 s, doubling to 2 s (RESILIENCE 2)
+_WATCH_EVERY_S = 1.0
+_WATCH_LIMIT_S = 0.5
+
+Preparation = Callable[[], Awaitable[None]]
+
+
+@dataclass(frozen=True, slots=True)
+class Pool:
+    """One pool of connections: its name in `Database`, its dependency's name in /status, its sizes."""
+
+    name: str
+    dependency: str
+    settings: PoolSettings
+    bulkhead: BulkheadSettings
+
+
+class Storage:
+    """The database, each pool behind its own bulkhead and breaker, so that a queue for hot products stops no cart.
+
+    `prepare` runs in the background for as long as the process lives.
+    """
+
+    def __init__(self, dsn: str, application: str, pools: Sequence[Pool]) -> None:
+        self.guards = {
+            pool.name: Guard(pool.dependency, GuardSettings(pool.bulkhead), classify=outcome_of) for pool in pools
+        }
+        self.database = Database(
+            dsn,
+            application=application,
+            default_pool=next(pool.settings for pool in pools if pool.name == "default"),
+            pools={pool.name: pool.settings for pool in pools if pool.name != "default"},
+            guards=self.guards,
+        )
+        self.prepared = False
+
+    @property
+    def states(self) -> dict[str, str]:
+        """Dependency to `up` or what is wrong, for /readyz."""
+        return {guard.name: self._state(guard) for guard in self.guards.values()}
+
+    def _state(self, guard: Guard) -> str:
+        if not self.prepared:
+            return "not prepared"
+        state = guard.breaker.state
+        return "up" if state == "closed" else f"breaker {state}"
+
+    async def prepare(self, preparations: Sequence[Preparation] = ()) -> None:
+        """Apply the migrations, then `preparations` in order, each until it succeeds; then watch.
+
+        Watching is one small transaction a second: an idle process too learns that PostgreSQL is away or back.
+        Preparations may use the database, must be repeatable, and have the service's traffic beside them.
+        """
+        await _until_done("migrate", self._migrate)
+        self.prepared = True
+        for number, preparation in enumerate(preparations, 1):
+            await _until_done(f"preparation {number}", preparation)
+        while True:
+            await asyncio.sleep(_WATCH_EVERY_S)
+            for pool in self.guards:
+                await self._look(pool)
+
+    async def _migrate(self) -> None:
+        for name in await migrate(self.database, *MIGRATIONS):
+            log.info("migrated", file=name)
+
+    async def _look(self, pool: str) -> None:
+        try:
+            async with self.database.transaction(Deadline.after(_WATCH_LIMIT_S), pool) as tx:
+                await tx.fetchval("SELECT 1")
+        except ResilienceError as error:
+            log.debug("postgresql_away", pool=pool, error=str(error))
+
+
+async def _until_done(what: str, work: Preparation) -> None:
+    pause_s, longest_s = _PAUSE_S
+    while True:
+        try:
+            await work()
+            return
+        except Exception as error:  # whatever it is, the process stays up and says so
+            log.warning("not_prepared", what=what, error=f"{type(error).__name__}: {error}", again_in_s=pause_s)
+        await asyncio.sleep(pause_s)
+        pause_s = min(pause_s * 2, longest_s)
