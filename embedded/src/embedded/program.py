@@ -20,8 +20,9 @@ def _at_once() -> bool:
 class Program:
     """How to start one process, how to end it kindly, and how to see that it serves.
 
-    `prepare` runs before each start (formats storage, writes configuration; it may block and raise PreparationFailed),
-    `ready` is asked while the process lives and may block for a second at most.
+    A server (`is_server`) ends after the services that use it. `prepare` runs before each start (it formats storage and
+    writes configuration, may block, and may raise PreparationFailed); `ready` is asked while the process starts, and
+    may block for a second or two.
     """
 
     name: str
@@ -31,6 +32,7 @@ class Program:
     port: int | None = None
     account: Account | None = None
     niceness: int = 0
+    is_server: bool = False
     stop_signal: signal.Signals = signal.SIGTERM
     prepare: Callable[[], None] = _nothing
     ready: Callable[[], bool] = _at_once

@@ -3,8 +3,6 @@
 import os
 import shutil
 import signal
-import socket
-import struct
 import subprocess
 import tempfile
 from collections.abc import Mapping, Sequence
@@ -12,9 +10,7 @@ from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
-import httpx
-
-from embedded import places
+from embedded import places, probes
 from embedded.fetch import Programs
 from embedded.program import PreparationFailed, Program
 from embedded.versions import ELASTICSEARCH_HEAP_MB, KAFKA_HEAP_MB, POSTGRES_MAX_CONNECTIONS
@@ -72,10 +68,11 @@ def postgres(ground: Ground) -> Program:
         argv=(str(ground.programs.postgres_bin / "postgres"), "-D", str(home / "data"), *options),
         cwd=home,
         port=port,
+        is_server=True,
         account=ground.account,
         stop_signal=signal.SIGINT,  # PostgreSQL's fast shutdown: it does not wait for its clients
         prepare=partial(_prepare_postgres, ground),
-        ready=partial(_postgres_answers, ground.programs.postgres_bin, port),
+        ready=partial(probes.postgres_ready, port, _USER, _DATABASE),
     )
 
 
@@ -101,11 +98,6 @@ def _prepare_postgres(ground: Ground) -> None:
     half.rename(data)
 
 
-def _postgres_answers(binary: Path, port: int) -> bool:
-    command = [str(binary / "pg_isready"), "-q", "-h", "127.0.0.1", "-p", str(port), "-t", "1"]
-    return subprocess.run(command, check=False).returncode == 0
-
-
 def kafka(ground: Ground) -> Program:
     """A single Kafka broker that is its own controller."""
     home = ground.directory / "kafka"
@@ -116,10 +108,11 @@ def kafka(ground: Ground) -> Program:
         argv=(*_java(ground, options), "kafka.Kafka", str(home / "server.properties")),
         cwd=home,
         port=ground.ports["kafka"],
+        is_server=True,
         account=ground.account,
         niceness=JVM_NICENESS,
         prepare=partial(_prepare_kafka, ground),
-        ready=partial(_kafka_answers, ground.ports["kafka"]),
+        ready=partial(probes.kafka_ready, ground.ports["kafka"]),
     )
 
 
@@ -174,17 +167,6 @@ appender.out.layout.pattern = [%d] %p %m (%c)%n
 """
 
 
-def _kafka_answers(port: int) -> bool:
-    """Sends ApiVersions (key 18, version 0, correlation 1, no client id) and waits for the answer's length."""
-    request = struct.pack(">ihhih", 10, 18, 0, 1, -1)
-    try:
-        with socket.create_connection(("127.0.0.1", port), timeout=1) as connection:
-            connection.sendall(request)
-            return len(connection.recv(4)) == 4
-    except OSError:
-        return False
-
-
 def elasticsearch(ground: Ground) -> Program:
     """A single Elasticsearch node without security, which refuses to make an index by itself."""
     home = ground.directory / "elasticsearch"
@@ -197,14 +179,15 @@ def elasticsearch(ground: Ground) -> Program:
             "ES_JAVA_HOME": str(ground.programs.java_home),
             "ES_PATH_CONF": str(home / "config"),
             "ES_TMPDIR": str(home / "tmp"),
-            "ES_JAVA_OPTS": f"{heap} -XX:+UseSerialGC -XX:-AlwaysPreTouch",
+            "ES_JAVA_OPTS": f"{heap} -XX:+UseSerialGC -XX:-AlwaysPreTouch -XX:TieredStopAtLevel=1",
             "CLI_JAVA_OPTS": "-Xmx32m -XX:TieredStopAtLevel=1",
         },
         port=ground.ports["elasticsearch"],
+        is_server=True,
         account=ground.account,
         niceness=JVM_NICENESS,
         prepare=partial(_prepare_elasticsearch, ground),
-        ready=partial(_elasticsearch_answers, ground.ports["elasticsearch"]),
+        ready=partial(probes.elasticsearch_ready, ground.ports["elasticsearch"]),
     )
 
 
@@ -233,14 +216,6 @@ def _prepare_elasticsearch(ground: Ground) -> None:
     lines = (shipped / "jvm.options").read_text().splitlines()
     kept = [line for line in lines if not any(part in line for part in unwanted)]
     (config / "jvm.options").write_text("\n".join(kept) + "\n")
-
-
-def _elasticsearch_answers(port: int) -> bool:
-    try:
-        answer = httpx.get(f"http://127.0.0.1:{port}/_cluster/health", timeout=1)
-        return answer.status_code == httpx.codes.OK and answer.json()["status"] != "red"
-    except (httpx.HTTPError, ValueError):
-        return False
 
 
 def _run(ground: Ground, argv: Sequence[str], stdin: str = "") -> None:
