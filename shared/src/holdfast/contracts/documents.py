@@ -93,11 +93,12 @@ class WatermarkDocument(TypedDict):
 
 
 class ParkedDocument(TypedDict):
-    """`_id` is `<index>:<stream_id>`: `version` could not be applied, the document stands below it."""
+    """`_id` is `<index>:<stream_id>`: `version` could not be applied, `latest` is the highest version seen since."""
 
     index: str
     stream_id: str
     version: int
+    latest: int
     reason: str
     parked_at: str
 

@@ -1,0 +1,1 @@
+"""The named commands beside the service itself."""
