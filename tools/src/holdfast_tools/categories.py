@@ -1,0 +1,51 @@
+"""A product's category out of its description: the first rule with a word in it wins."""
+
+import re
+from typing import Final
+
+# Most telling first: a Christmas candle is Christmas, a tea towel is Kitchen.
+RULES: Final[tuple[tuple[str, str], ...]] = (
+    ("Christmas", "CHRISTMAS|XMAS|ADVENT|SANTA|REINDEER|NATIVITY|SNOWFLAKE|SNOWMAN|BAUBLE"),
+    ("Gift vouchers", "VOUCHER"),
+    ("Jewellery", "NECKLACE|BRACELET|EARRINGS?|RING|BROOCH|CHARM|BANGLE|PENDANT|DIAMANTE|CRYSTAL|BEADS?|HAIR|TIARA"),
+    ("Bags", "BAGS?|PURSE|LUGGAGE|RUCKSACK|BACKPACK|HANDBAG|SHOPPER|TOTE"),
+    ("Lighting", "LIGHTS?|LAMPS?|LANTERNS?|CANDLES?|CANDLESTICKS?|T-LIGHTS?|TEALIGHT|NIGHTLIGHT|INCENSE|CHANDELIER"),
+    (
+        "Kitchen and dining",
+        "MUGS?|CUPS?|TEA|TEACUP|TEAPOT|COFFEE|PLATES?|BOWLS?|CUTLERY|SPOONS?|FORKS?|KNIFE|KITCHEN|BAKING|CAKES?|"
+        "CAKESTAND|JAM|JARS?|LUNCH|BOTTLES?|GLASS|GLASSES|TRAYS?|TINS?|EGGS?|EGGCUP|SUGAR|MILK|JUG|APRON|OVEN|COASTERS?|"
+        "NAPKINS?|RECIPE|SCALES|DINNER|PICNIC|ICE|POPCORN|DISH|CHOPSTICKS|WINE|BEAKER|PLACEMATS?",
+    ),
+    ("Garden", "GARDEN|PLANTS?|PLANTER|FLOWERPOTS?|BUCKET|SPADE|TROWEL|WATERING|PARASOL|BIRD|BIRDHOUSE|SEEDS?"),
+    (
+        "Toys and games",
+        "TOYS?|GAMES?|DOLLS?|DOLLY|PUZZLES?|JIGSAW|SKITTLES|LUDO|TEDDY|BEAR|PLAYHOUSE|CHILDS?|CHILDRENS?|SOLDIERS?|"
+        "SPACEBOY|SKIPPING|YOYO|DOMINOES|SNAKES|PLAYING|BALLOONS?|KIT|CRAYONS?|MAGNETS?",
+    ),
+    (
+        "Stationery and wrap",
+        "CARDS?|PAPER|WRAP|NOTEBOOKS?|PENS?|PENCILS?|STICKERS?|TAPE|RIBBONS?|ENVELOPES?|JOURNAL|STAMPS?|DIARY|LETTERS?|"
+        "TAGS?|TISSUE|ERASERS?|RULERS?|BOOKS?|PASSPORT|STATIONERY",
+    ),
+    (
+        "Home textiles",
+        "CUSHIONS?|COVERS?|TOWELS?|DOORMATS?|QUILT|BLANKET|RUG|CURTAINS?|PILLOW|WARMER|SLIPPERS?|SCARF|GLOVES|TOWEL",
+    ),
+    (
+        "Storage",
+        "BOX|BOXES|BASKETS?|DRAWERS?|HOOKS?|HANGERS?|RACKS?|CABINET|CRATE|STORAGE|CADDY|HOLDERS?|SHELF|TIDY|STAND",
+    ),
+    ("Party", "PARTY|BUNTING|GARLANDS?|BIRTHDAY|CONFETTI|PIECE|STREAMERS?"),
+    (
+        "Decoration",
+        "DECORATIONS?|HEARTS?|SIGNS?|CLOCKS?|MIRRORS?|FRAMES?|PHOTO|WREATH|HANGING|VASE|ORNAMENTS?|WALL|ART|DOORSTOP|"
+        "FLOWERS?|STARS?|FAIRY|BUTTERFLY|BUTTERFLIES|TREE|TILES?|CERAMIC|KNOBS?|THERMOMETER|FEATHERS?",
+    ),
+)
+OTHER: Final = "Other gifts"
+_COMPILED: Final = tuple((name, re.compile(rf"\b(?:{words})\b", re.IGNORECASE)) for name, words in RULES)
+
+
+def category_of(description: str) -> str:
+    """The category of a description, `Other gifts` when no rule fits."""
+    return next((name for name, words in _COMPILED if words.search(description)), OTHER)
