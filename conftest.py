@@ -1,3 +1,54 @@
-"""Every test of the workspace: real servers by fixture."""
+"""Every test of the workspace: real servers by fixture, started here when no TEST_ variable names one.
+
+All workers of a run share one set of servers, which the run's first process ends; a run that is killed ends them too.
+"""
+
+import fcntl
+import os
+import shutil
+import tempfile
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from embedded.stack import Stack
 
 pytest_plugins = ["holdfast.testing.plugin"]
+
+_DIRECTORY, _OWNER = "HOLDFAST_TEST_SERVERS", "HOLDFAST_TEST_OWNER"
+_SETTINGS = {"postgres": "POSTGRES_DSN", "kafka": "KAFKA_BOOTSTRAP", "elasticsearch": "ELASTICSEARCH_URL"}
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    if not hasattr(config, "workerinput"):
+        # Not below pytest's own directory: the servers of a run by root could not enter that.
+        directory = Path(tempfile.mkdtemp(prefix="holdfast-tests-", dir="/var/tmp"))
+        directory.chmod(0o755)
+        os.environ |= {_DIRECTORY: str(directory), _OWNER: str(os.getpid())}
+
+
+def pytest_unconfigure(config: pytest.Config) -> None:
+    directory = os.environ.get(_DIRECTORY)
+    if not hasattr(config, "workerinput") and directory is not None:
+        for name in _SETTINGS:
+            if (Path(directory) / name).exists():
+                _server(name).stop()
+        shutil.rmtree(directory, ignore_errors=True)
+
+
+def _server(name: str) -> Stack:
+    return Stack(Path(os.environ[_DIRECTORY]) / name, processes=[name], tied_to=int(os.environ[_OWNER]))
+
+
+@pytest.fixture(scope="session")
+def start_server() -> Callable[[str], str]:
+    def start(name: str) -> str:
+        with (Path(os.environ[_DIRECTORY]) / f"{name}.lock").open("a") as lock:
+            fcntl.flock(lock, fcntl.LOCK_EX)
+            server = _server(name)
+            if not server.state.is_held():
+                server.start()
+            return server.settings[_SETTINGS[name]]
+
+    return start

@@ -138,7 +138,7 @@ def _up(options: argparse.Namespace) -> None:
 def _up_in_background(options: argparse.Namespace) -> None:
     _not_held(options)
     fetch.fetch(progress.bar)
-    stack = Stack(options.state, processes=options.only, ports=options.ports, tied=False)
+    stack = Stack(options.state, processes=options.only, ports=options.ports)
     stack.start()
     screen.print_status(stack.status())
 

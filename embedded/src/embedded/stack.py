@@ -27,8 +27,8 @@ class Stack:
     """Some or all processes of the shop below one state directory; a context manager that starts and ends them.
 
     `processes` are names of services.NAMES; a server that is not among them is taken from `env` or the environment
-    (POSTGRES_DSN, KAFKA_BOOTSTRAP, ELASTICSEARCH_URL). `ports` fixes some of the ports. With `tied` the stack ends
-    when this process does, however that ends.
+    (POSTGRES_DSN, KAFKA_BOOTSTRAP, ELASTICSEARCH_URL). `ports` fixes some of the ports. The stack ends when the
+    process with the number `tied_to` ends, however that does.
     """
 
     def __init__(
@@ -38,14 +38,14 @@ class Stack:
         processes: Sequence[str] = NAMES,
         ports: Mapping[str, int] | None = None,
         env: Mapping[str, str] | None = None,
-        tied: bool = True,
+        tied_to: int | None = None,
     ) -> None:
         self.state = StateDirectory(places.state_dir(state_dir))
         self._arguments = ["--only", ",".join(processes)]
         if ports:
             self._arguments += ["--ports", ",".join(f"{name}={port}" for name, port in ports.items())]
-        if tied:
-            self._arguments += ["--while-pid", str(os.getpid())]
+        if tied_to is not None:
+            self._arguments += ["--while-pid", str(tied_to)]
         self._env = {**os.environ, **(env or {})}
 
     def start(self, timeout_s: float = 180.0) -> None:
