@@ -9,6 +9,7 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 
 import pytest
+
 from payment_service.adapters.ledger import Ledger
 from payment_service.adapters.processor import Cards, Processor
 from payment_service.charging import Charging

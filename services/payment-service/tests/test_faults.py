@@ -3,6 +3,7 @@
 import asyncio
 
 import pytest
+
 from payment_service.faults import Faults, InjectedError, Knob
 
 

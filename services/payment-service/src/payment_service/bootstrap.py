@@ -1,0 +1,56 @@
+"""Puts the service together from its settings."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+from fastapi import FastAPI
+from prometheus_client import CollectorRegistry, Gauge
+
+from holdfast.service.app import create_app
+from payment_service.adapters.ledger import Ledger
+from payment_service.adapters.processor import Cards, Processor
+from payment_service.api.charges import charges_router
+from payment_service.api.faults import FaultMiddleware, faults_router
+from payment_service.charging import Charging
+from payment_service.faults import Faults
+from payment_service.settings import PaymentSettings
+
+# The ledger answers within 400 ms (CORRECTNESS 8); the journal and what health tools ask may take longer.
+_CHARGE_TOTAL_S = 0.4
+_OTHER_TOTAL_S = 2.0
+
+
+def _total_s(_method: str, path: str) -> float:
+    return _CHARGE_TOTAL_S if path.startswith(("/charges/", "/voids/")) else _OTHER_TOTAL_S
+
+
+@asynccontextmanager
+async def opened(settings: PaymentSettings) -> AsyncIterator[FastAPI]:
+    """The application with its files open and unfinished work resumed; both end with the block.
+
+    Raises sqlite3.Error or OSError when the ledger or the journal is unusable.
+    """
+    ledger = await Ledger.open(settings.ledger_path)
+    processor = await Processor.open(settings.processor_path, Cards(settings.card_s, settings.slow_card_s))
+    charging = Charging(ledger, processor)
+    await charging.resume()
+    try:
+        yield _app(settings, charging, processor)
+    finally:
+        await charging.stop()
+        await ledger.close()
+        await processor.close()
+
+
+def _app(settings: PaymentSettings, charging: Charging, processor: Processor) -> FastAPI:
+    registry = CollectorRegistry()
+    Gauge(
+        "payment_unfinished_orders", "Orders that the processor still has to be asked about", registry=registry
+    ).set_function(lambda: charging.unfinished)
+    faults = Faults(asyncio.get_running_loop().time)
+    routers = [charges_router(charging, processor), *([faults_router(faults)] if settings.faults_enabled else [])]
+    app = create_app("payment-service", settings, routers=routers, registry=registry, total_s=_total_s)
+    if settings.faults_enabled:
+        app.add_middleware(FaultMiddleware, faults=faults)
+    return app
