@@ -4,12 +4,14 @@ All workers of a run share one set of servers, which the run's first process end
 """
 
 import fcntl
+import io
 import os
 import shutil
 import tempfile
 from collections.abc import Callable
 from pathlib import Path
 
+import coverage
 import pytest
 
 from embedded.stack import Stack
@@ -52,3 +54,34 @@ def start_server() -> Callable[[str], str]:
             return server.settings[_SETTINGS[name]]
 
     return start
+
+
+_COVERAGE = pytest.StashKey[str]()
+_STORES = {"postgres_dsn", "kafka_bootstrap", "elasticsearch_url"}
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    for item in items:
+        if _STORES & set(getattr(item, "fixturenames", ())):
+            item.add_marker("stores")
+
+
+def pytest_sessionfinish(session: pytest.Session) -> None:
+    """Under `coverage run`, fails the run when the pure code is not covered; its report precedes the closing line."""
+    measured = coverage.Coverage.current()
+    if measured is None or session.exitstatus != pytest.ExitCode.OK:
+        return
+    measured.stop()
+    report = io.StringIO()
+    total = measured.report(file=report, show_missing=True, skip_covered=True)
+    wanted = float(str(measured.get_option("report:fail_under")))
+    if total < wanted:
+        session.exitstatus = pytest.ExitCode.TESTS_FAILED
+        report.write(f"FAILED: {total:.2f} % is covered, {wanted:g} % must be\n")
+    session.config.stash[_COVERAGE] = report.getvalue()
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: pytest.Config) -> None:
+    if _COVERAGE in config.stash:
+        terminalreporter.section("coverage of the pure code")
+        terminalreporter.write(config.stash[_COVERAGE])

@@ -1,0 +1,118 @@
+# The tasks of this project; `make` alone lists them. What acts on a running stack acts on the local processes of
+# `make demo` or `make up`; with ON=docker on the containers of `docker compose up`.
+SHELL := /bin/bash
+.DEFAULT_GOAL := help
+.ONESHELL:
+.SHELLFLAGS := -euo pipefail -c
+MAKEFLAGS += --no-print-directory
+
+ON ?= local
+BIN := .venv/bin
+HOLDFAST := $(BIN)/holdfast
+ifeq ($(ON),docker)
+INSIDE := docker compose run --rm tools
+else ifeq ($(ON),local)
+INSIDE := $(HOLDFAST) run
+else
+$(error ON is local or docker, not "$(ON)")
+endif
+
+SOURCES := $(wildcard shared/src services/*/src embedded/src tools/src load-tests/*/src)
+
+# A task that needs a variable says so: $(call need,NAME,make logs NAME=relay)
+need = $(if $($(1)),,$(error $(1) is missing; for example: $(2)))
+
+##@ To run it
+.PHONY: demo up down status reset
+demo: setup ## the whole shop with the real catalogue, until Ctrl-C
+	@exec $(HOLDFAST) demo
+up: setup ## the whole shop in the background
+	@$(HOLDFAST) up --detach
+down: ## end it; data stay
+	@$(HOLDFAST) down
+status: ## every process: state, pid, port, memory
+	@$(HOLDFAST) status
+reset: setup ## delete all data of a shop that is down
+	@$(HOLDFAST) reset
+
+##@ To hurt it (NAME= is a name of `make status`, FOR= seconds after which it is lifted)
+.PHONY: logs kill pause resume start slow calm
+logs: ## the end of a log, and what comes: NAME=relay
+	$(call need,NAME,make logs NAME=relay)@$(HOLDFAST) logs --follow $(NAME)
+kill: ## kill a process with all its children; down until start: NAME=kafka
+	$(call need,NAME,make kill NAME=kafka)@$(HOLDFAST) kill $(NAME) $(if $(FOR),--for $(FOR))
+pause: ## stop a process in its tracks: NAME=postgres
+	$(call need,NAME,make pause NAME=postgres)@$(HOLDFAST) pause $(NAME) $(if $(FOR),--for $(FOR))
+slow: ## let a process run a fifth of the time: NAME=elasticsearch
+	$(call need,NAME,make slow NAME=elasticsearch)@$(HOLDFAST) slow $(NAME) $(if $(FOR),--for $(FOR))
+resume: ## let a paused or slow process go on: NAME=postgres
+	$(call need,NAME,make resume NAME=postgres)@$(HOLDFAST) resume $(NAME)
+start: ## start what kill ended: NAME=kafka
+	$(call need,NAME,make start NAME=kafka)@$(HOLDFAST) start $(NAME)
+calm: ## lift all faults and start what is down
+	@$(HOLDFAST) calm
+
+##@ To use and check its data (ON=docker: the containers')
+.PHONY: catalogue replay audit verify requeue rebuild
+catalogue: ## load the real catalogue again; what is there is skipped
+	@$(INSIDE) holdfast-catalogue
+replay: ## place the real orders of December 2010, then audit: ORDERS=300 for fewer
+	@$(INSIDE) holdfast-replay $(if $(ORDERS),--orders $(ORDERS))
+	$(INSIDE) holdfast-audit
+audit: ## compare orders, charges, stock and read model with each other
+	@$(INSIDE) holdfast-audit
+verify: ## fold every stream anew and compare with the stored states
+	@$(INSIDE) holdfast-verify
+requeue: ## publish a stream's events again: STREAM=order-…
+	$(call need,STREAM,make requeue STREAM=product-85123A)@$(INSIDE) holdfast-requeue $(STREAM)
+rebuild: ## build a topic's index anew under traffic: TOPIC=orders
+	$(call need,TOPIC,make rebuild TOPIC=orders)@$(INSIDE) holdfast-rebuild $(TOPIC)
+
+##@ To look inside (ON=docker: the containers')
+.PHONY: psql topic index trace
+psql: ## PostgreSQL's prompt
+	@$(if $(filter docker,$(ON)),docker compose exec postgres psql -U holdfast holdfast,$(HOLDFAST) psql)
+topic: ## a Kafka topic's messages: NAME=orders
+	$(call need,NAME,make topic NAME=orders)@$(INSIDE) holdfast-topic $(NAME)
+index: ## an Elasticsearch index's documents: NAME=orders
+	$(call need,NAME,make index NAME=orders)@$(INSIDE) holdfast-index $(NAME)
+trace: ## one order's way with times: ORDER=…
+	$(call need,ORDER,make trace ORDER=0190…)@$(INSIDE) holdfast-trace $(ORDER)
+
+##@ In containers
+.PHONY: compose-up compose-down compose-reset
+compose-up: ## build and start all containers, wait until they are healthy
+	@docker compose up --build --wait --wait-timeout 300
+compose-down: ## stop them; data stay
+	@docker compose down
+compose-reset: ## stop them and delete their data
+	@docker compose down --volumes
+
+##@ To work on it
+.PHONY: setup fetch test check lint format types imports lock
+setup: ## make .venv hold exactly the locked dependencies
+	@tools/setup.sh
+fetch: setup ## download the servers' programs, which a first start does by itself
+	@$(HOLDFAST) fetch
+test: setup ## the checks, then all tests, with coverage of the pure code; ARGS= for some tests
+	@$(MAKE) check
+	$(if $(ARGS),$(BIN)/pytest $(ARGS),$(BIN)/coverage run -m pytest)
+check: lint types imports ## the checks without the tests
+lint: setup ## style, both rules and format
+	@$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+format: setup ## put everything into the format
+	@$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+types: setup ## mypy --strict
+	@$(BIN)/mypy $(SOURCES)
+imports: setup ## who may import whom
+	@$(BIN)/lint-imports
+lock: setup ## resolve the dependencies anew into requirements.lock
+	@tools/lock.sh
+
+.PHONY: help
+help:
+	@awk 'BEGIN {FS = ":.*## "} \
+	  /^##@/ {printf "\n%s\n", substr($$0, 5)} \
+	  /^[a-z-]+:.*## / {printf "  make %-14s %s\n", $$1, $$2}' $(firstword $(MAKEFILE_LIST))
