@@ -32,7 +32,7 @@ class Addresses:
 
 def parse_urls(text: str) -> Addresses:
     """Parse COMMAND_URLS and the like. Raises ValueError with the entry that is wrong, or when there is none."""
-    entries = [entry.strip().rstrip("/") for entry in text.split(",") if entry.strip()]
+    entries = [entry.strip() for entry in text.split(",") if entry.strip()]
     if not entries:
         raise ValueError("no URL is given; write for example http://127.0.0.1:8101,http://127.0.0.1:8102")
     parsed = [_parse(entry) for entry in entries]
@@ -47,7 +47,7 @@ def _parse(entry: str) -> str | DnsName:
         host, port = parts.hostname, parts.port
     except ValueError as error:
         raise ValueError(f"{entry!r} is no URL: {error}") from error
-    if not host or parts.path or parts.query or parts.fragment or parts.username is not None:
+    if not host or parts.path not in ("", "/") or parts.query or parts.fragment or parts.username is not None:
         raise ValueError(f"{entry!r} must be a scheme, a host and a port, nothing else")
     if parts.scheme == "http":
         return base_url(host, port or 80)

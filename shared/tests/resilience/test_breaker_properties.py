@@ -1,0 +1,148 @@
+"""The breaker against a naive model, over any order of calls, probes and waiting."""
+
+from dataclasses import dataclass
+
+import hypothesis.strategies as st
+from hypothesis import settings
+from hypothesis.stateful import Bundle, RuleBasedStateMachine, invariant, rule
+
+from holdfast.resilience.breaker import CLOSED, HALF_OPEN, OPEN, CircuitBreaker, Permit
+from holdfast.resilience.clock import FakeClock
+from holdfast.resilience.errors import DependencyUnavailable
+from holdfast.resilience.outcome import Outcome
+
+
+@dataclass(eq=False)
+class Lent:
+    permit: Permit
+    period: int
+    ends_s: float
+    done: bool = False
+
+
+class AgainstAModel(RuleBasedStateMachine):
+    """The model keeps everything that happened and derives each answer from all of it."""
+
+    lent = Bundle("lent")
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.clock = FakeClock(0)
+        self.breaker = CircuitBreaker("x", clock=self.clock, rng=lambda: 0.5, waits_for_probe=True)
+        self.state = CLOSED
+        self.period = 0
+        self.outcomes: list[tuple[int, Outcome]] = []  # (period, outcome) of what counts
+        self.all: list[Lent] = []
+        self.opened: list[float] = []  # since closed
+        self.good_since_open = False
+        self.missed = 0
+
+    def counted(self) -> list[Outcome]:
+        return [outcome for period, outcome in self.outcomes if period == self.period]
+
+    def live(self) -> int:
+        mine = [one for one in self.all if one.period == self.period and not one.done]
+        return sum(one.ends_s > self.clock.now() for one in mine)
+
+    def to(self, state: str) -> None:
+        self.state = state
+        self.period += 1
+        if state == OPEN:
+            self.opened.append(self.clock.now())
+            self.good_since_open = False
+        if state == CLOSED:
+            self.opened = []
+
+    def ripe(self) -> bool:
+        length_s = min(4, 2 ** (len(self.opened) - 1))
+        return self.good_since_open and self.clock.now() >= self.opened[-1] + length_s
+
+    def admits(self) -> bool:
+        if self.state == CLOSED:
+            return True
+        if self.state == OPEN:
+            return self.ripe()
+        return self.live() + self.counted().count(Outcome.SUCCESS) < 3
+
+    @rule(seconds=st.sampled_from([0.0, 0.25, 0.5, 1.0, 2.0, 4.0]))
+    def wait(self, seconds: float) -> None:
+        self.clock.advance(seconds)
+
+    @rule(target=lent, lease_s=st.sampled_from([0.5, 1.25, 2.5]))
+    def acquire(self, lease_s: float) -> Lent | None:
+        expected = self.admits()
+        try:
+            permit = self.breaker.acquire(lease_s=lease_s)
+        except DependencyUnavailable:
+            assert not expected
+            return None
+        assert expected
+        if self.state == OPEN:
+            self.to(HALF_OPEN)
+        one = Lent(permit, self.period, self.clock.now() + lease_s)
+        self.all.append(one)
+        self.swept()
+        return one
+
+    def swept(self) -> None:
+        """Lending takes back what lapsed: from then on its result is dropped."""
+        if self.state == HALF_OPEN:
+            for one in self.all:
+                if one.period == self.period and one.ends_s <= self.clock.now():
+                    one.period = -1
+
+    @rule(one=lent, outcome=st.sampled_from(list(Outcome)))
+    def settle(self, one: Lent | None, outcome: Outcome) -> None:
+        if one is None:
+            return
+        one.permit.settle(outcome)
+        if one.done:
+            return
+        one.done = True
+        if one.period != self.period or outcome is Outcome.NEUTRAL:
+            return
+        self.outcomes.append((self.period, outcome))
+        self.judge(outcome)
+
+    def judge(self, newest: Outcome) -> None:
+        seen = self.counted()
+        if self.state == HALF_OPEN and newest is Outcome.FAILURE:
+            self.to(OPEN)
+        elif self.state == HALF_OPEN and seen.count(Outcome.SUCCESS) == 3:
+            self.to(CLOSED)
+        elif self.state == CLOSED and len(seen) >= 7 and set(seen[-7:]) == {Outcome.FAILURE}:
+            self.to(OPEN)
+
+    @rule(lease_s=st.just(1.0))
+    def fail_until_it_opens(self, lease_s: float) -> None:
+        while self.state == CLOSED:
+            self.settle(self.acquire(lease_s), Outcome.FAILURE)
+
+    @rule()
+    def probe_well(self) -> None:
+        self.breaker.probe_succeeded()
+        self.missed = 0
+        self.good_since_open = True
+        if self.state == OPEN and self.ripe():
+            self.to(HALF_OPEN)
+
+    @rule()
+    def miss_a_probe(self) -> None:
+        lost = self.breaker.probe_missed()
+        self.missed += 1
+        self.good_since_open = False
+        assert lost == (self.missed == 3)
+        if lost and self.state != OPEN:
+            self.to(OPEN)
+
+    @invariant()
+    def agrees(self) -> None:
+        assert self.breaker.state == self.state
+        assert self.breaker.admits == self.admits()
+        assert (self.breaker.retry_after_s == 0) == (self.state == CLOSED)
+        assert self.breaker.retry_after_s <= 5
+        assert self.breaker.in_flight == sum(not one.done for one in self.all)
+
+
+AgainstAModel.TestCase.settings = settings(max_examples=150, stateful_step_count=60, deadline=None)
+TestAgainstAModel = AgainstAModel.TestCase

@@ -1,0 +1,162 @@
+"""The guard around a store: bulkhead, breaker and deadline in one."""
+
+import asyncio
+
+import pytest
+
+from holdfast.resilience.clock import FakeClock
+from holdfast.resilience.deadline import Deadline
+from holdfast.resilience.errors import BulkheadFull, DeadlineExceeded, DependencyUnavailable, RateLimited
+from holdfast.resilience.guard import Guard
+from holdfast.resilience.outcome import Outcome
+from holdfast.resilience.settings import BulkheadSettings, GuardSettings
+
+SETTINGS = GuardSettings(bulkhead=BulkheadSettings(limit=2, queue=0))
+
+
+class LockTimeout(Exception):
+    pass
+
+
+def make() -> Guard:
+    return Guard(
+        "postgresql",
+        SETTINGS,
+        classify=lambda error: Outcome.NEUTRAL if isinstance(error, LockTimeout) else Outcome.FAILURE,
+    )
+
+
+async def raising(guard: Guard, error: Exception, *, left_s: float = 5, enforce: bool = True) -> None:
+    with pytest.raises(type(error)):
+        async with guard(Deadline.after(left_s), enforce=enforce):
+            raise error
+
+
+async def test_a_call_that_works_leaves_it_closed() -> None:
+    guard = make()
+    async with guard(Deadline.after(1)) as deadline:
+        assert guard.bulkhead.in_flight == 1
+        assert guard.breaker.in_flight == 1
+        assert deadline.remaining_s() > 0
+    assert (guard.bulkhead.in_flight, guard.breaker.in_flight) == (0, 0)
+
+
+async def test_the_stores_errors_open_it_and_then_it_refuses_at_once() -> None:
+    guard = make()
+    for _ in range(7):
+        await raising(guard, OSError("gone"))
+    with pytest.raises(DependencyUnavailable) as caught:
+        async with guard(Deadline.after(5)):
+            pytest.fail("the breaker is open")
+    assert (caught.value.dependency, caught.value.reason) == ("postgresql", "breaker-open")
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        LockTimeout(),
+        BulkheadFull("pool"),
+        RateLimited(retry_after_s=1, limit=1),
+        DependencyUnavailable("kafka"),
+        DeadlineExceeded("kafka"),
+    ],
+)
+async def test_what_says_nothing_about_this_store_is_neutral(error: Exception) -> None:
+    guard = make()
+    for _ in range(20):
+        await raising(guard, error)
+    assert guard.breaker.state == "closed"
+    assert guard.breaker.snapshot().error_rate == 0
+
+
+@pytest.mark.parametrize(
+    "error", [DependencyUnavailable("postgresql"), DeadlineExceeded("postgresql"), DeadlineExceeded()]
+)
+async def test_what_the_adapter_says_about_this_store_counts(error: Exception) -> None:
+    guard = make()
+    for _ in range(7):
+        await raising(guard, error, enforce=False)
+    assert guard.breaker.state == "open"
+
+
+async def test_the_block_is_cancelled_at_the_deadline_and_counts_as_failed() -> None:
+    guard = Guard("elasticsearch", GuardSettings(bulkhead=BulkheadSettings(2, 0), fair_chance_s=0.01))
+    for _ in range(7):
+        with pytest.raises(DeadlineExceeded) as caught:
+            async with guard(Deadline.after(0.02)):
+                await asyncio.sleep(5)
+        assert caught.value.dependency == "elasticsearch"
+    assert guard.breaker.state == "open"
+
+
+async def test_a_callers_short_deadline_is_not_the_stores_fault() -> None:
+    guard = make()
+    for _ in range(20):
+        with pytest.raises(DeadlineExceeded):
+            async with guard(Deadline.after(0.002)):
+                await asyncio.sleep(5)
+    assert guard.breaker.state == "closed"
+
+
+async def test_without_enforcement_the_block_keeps_the_deadline_itself() -> None:
+    guard = make()
+    async with guard(Deadline.after(0.01), enforce=False) as deadline:
+        await asyncio.sleep(0.02)
+        assert deadline.expired
+
+
+async def test_nothing_is_begun_without_time_or_place() -> None:
+    guard = make()
+    with pytest.raises(DeadlineExceeded):
+        async with guard(Deadline.after(0)):
+            pytest.fail("no time")
+    async with guard(Deadline.after(1)), guard(Deadline.after(1)):
+        with pytest.raises(BulkheadFull):
+            async with guard(Deadline.after(1)):
+                pytest.fail("no place")
+    assert guard.breaker.in_flight == 0
+
+
+async def test_an_open_breaker_is_found_before_waiting_for_a_place() -> None:
+    guard = Guard("postgresql", GuardSettings(bulkhead=BulkheadSettings(limit=1, queue=5, max_wait_s=5)))
+    async with guard(Deadline.after(9)):
+        for _ in range(7):
+            guard.breaker.acquire().failure()
+        begun_s = asyncio.get_running_loop().time()
+        with pytest.raises(DependencyUnavailable):
+            async with guard(Deadline.after(9)):
+                pytest.fail("the breaker is open")
+        assert asyncio.get_running_loop().time() - begun_s < 1
+
+
+async def test_cancellation_is_neutral_and_frees_both() -> None:
+    guard = make()
+
+    async def call() -> None:
+        async with guard(Deadline.after(5)):
+            await asyncio.sleep(5)
+
+    for _ in range(10):
+        task = asyncio.create_task(call())
+        await asyncio.sleep(0)
+        task.cancel()
+        await asyncio.gather(task, return_exceptions=True)
+        assert task.cancelled()
+    assert (guard.bulkhead.in_flight, guard.breaker.in_flight) == (0, 0)
+    assert guard.breaker.snapshot().error_rate == 0
+
+
+async def test_it_recovers_by_time_alone() -> None:
+    clock = FakeClock()
+    guard = Guard("postgresql", SETTINGS, clock=clock, rng=lambda: 0.5)
+    assert guard.unavailable("connect").retry_after_s == 1
+    for _ in range(7):
+        with pytest.raises(OSError):  # noqa: PT011
+            async with guard(Deadline.after(5, clock=clock)):
+                raise OSError
+    assert guard.unavailable().reason == "failed"
+    clock.advance(1)
+    for _ in range(3):
+        async with guard(Deadline.after(5, clock=clock)):
+            pass
+    assert guard.breaker.state == "closed"

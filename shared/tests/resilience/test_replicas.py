@@ -1,0 +1,142 @@
+"""Balancing: even shares, no calls to what is broken, replicas that come and go."""
+
+import asyncio
+import random
+from collections import Counter
+
+import pytest
+
+from holdfast.resilience.addresses import Addresses, DnsName
+from holdfast.resilience.clock import FakeClock
+from holdfast.resilience.errors import DependencyUnavailable
+from holdfast.resilience.replicas import Replica, Replicas
+from holdfast.resilience.settings import BreakerSettings
+
+NAME = DnsName("query", 8080)
+
+
+def make(*urls: str, clock: FakeClock | None = None, seed: int = 3) -> Replicas:
+    addresses = Addresses(urls, ())
+    return Replicas("query", addresses, BreakerSettings(), clock=clock or FakeClock(), rng=random.Random(seed))
+
+
+def break_it(replica: Replica) -> None:
+    for _ in range(7):
+        replica.breaker.acquire().failure()
+
+
+@pytest.mark.parametrize("count", [2, 3, 4])
+def test_healthy_replicas_share_evenly_even_when_calls_come_one_at_a_time(count: int) -> None:
+    replicas = make(*(f"http://10.0.0.{number}:1" for number in range(count)))
+    picked: Counter[str] = Counter()
+    for _ in range(2000):
+        replica = replicas.pick()
+        permit = replica.breaker.acquire()
+        picked[replica.name] += 1
+        permit.success()
+    for share in picked.values():
+        assert 0.9 / count < share / 2000 < 1.1 / count
+
+
+def test_the_less_loaded_of_two_is_taken() -> None:
+    replicas = make("http://a:1", "http://b:1")
+    one, two = replicas.current()
+    held = one.breaker.acquire()
+    assert {replicas.pick().name for _ in range(50)} == {"b:1"}
+    held.success()
+    two.breaker.acquire()
+    assert {replicas.pick().name for _ in range(50)} == {"a:1"}
+
+
+def test_a_broken_replica_is_left_out_and_all_broken_is_an_error() -> None:
+    clock = FakeClock()
+    replicas = make("http://a:1", "http://b:1", clock=clock)
+    one, two = replicas.current()
+    break_it(one)
+    assert {replicas.pick().name for _ in range(50)} == {"b:1"}
+    replicas.require()
+    break_it(two)
+    with pytest.raises(DependencyUnavailable) as caught:
+        replicas.pick()
+    assert (caught.value.dependency, caught.value.reason, caught.value.retry_after_s) == ("query", "breaker-open", 1)
+    with pytest.raises(DependencyUnavailable):
+        replicas.require()
+
+
+def test_a_repeat_goes_elsewhere_or_nowhere() -> None:
+    replicas = make("http://a:1", "http://b:1")
+    one, two = replicas.current()
+    assert {replicas.pick(other_than=one) for _ in range(50)} == {two}
+    break_it(two)
+    with pytest.raises(DependencyUnavailable):
+        replicas.pick(other_than=one)
+
+
+def test_replicas_of_a_name_come_and_go_and_keep_their_breakers() -> None:
+    replicas = make()
+    with pytest.raises(DependencyUnavailable) as caught:
+        replicas.pick()
+    assert caught.value.reason == "no-replica"
+    replicas.update(NAME, ("http://10.0.0.1:8080", "http://10.0.0.2:8080"))
+    first = replicas.current()[0]
+    break_it(first)
+    replicas.update(NAME, ("http://10.0.0.1:8080", "http://10.0.0.2:8080"))
+    replicas.update(NAME, ("http://10.0.0.3:8080", "http://10.0.0.1:8080"))
+    assert [replica.name for replica in replicas.current()] == ["10.0.0.3:8080", "10.0.0.1:8080"]
+    assert replicas.current()[1] is first
+    assert {replicas.pick().name for _ in range(20)} == {"10.0.0.3:8080"}
+
+
+def test_listeners_hear_of_replicas_still_to_come() -> None:
+    replicas = make("http://a:1")
+    heard: list[tuple[str, str, str]] = []
+    replicas.add_listener(lambda *change: heard.append(change))
+    replicas.update(NAME, ("http://b:1",))
+    for replica in replicas.current():
+        break_it(replica)
+    assert heard == [("query a:1", "closed", "open"), ("query b:1", "closed", "open")]
+
+
+async def test_losing_a_replica_ends_its_watched_calls_at_once_and_no_others() -> None:
+    replicas = make("http://a:1", "http://b:1")
+    one, two = replicas.current()
+    ends: dict[str, str] = {}
+
+    async def call(label: str, replica: Replica, seconds: float) -> None:
+        try:
+            async with asyncio.timeout(seconds) as scope:
+                with replica.watched(scope) as watch:
+                    await asyncio.sleep(10)
+        except TimeoutError:
+            ends[label] = "lost" if watch.lost else "timeout"
+
+    tasks = [
+        asyncio.create_task(call("here", one, 10)),
+        asyncio.create_task(call("elsewhere", two, 0.1)),
+        asyncio.create_task(call("over already", one, 0.001)),
+    ]
+    await asyncio.sleep(0)
+    await asyncio.sleep(0.02)
+    for _ in range(3):
+        one.probe_missed()
+    await asyncio.wait_for(asyncio.gather(*tasks), 5)
+    assert ends == {"here": "lost", "elsewhere": "timeout", "over already": "timeout"}
+
+
+async def test_a_call_that_is_just_timing_out_is_not_said_to_be_lost() -> None:
+    replica = make("http://a:1").current()[0]
+    seen: list[bool] = []
+
+    async def call() -> None:
+        async with asyncio.timeout(10) as scope:
+            with replica.watched(scope) as watch:
+                scope.reschedule(0)  # fires first in the next turn, the misses come right behind it
+                asyncio.get_running_loop().call_soon(lambda: [replica.probe_missed() for _ in range(3)])
+                try:
+                    await asyncio.sleep(5)
+                finally:
+                    seen.append(watch.lost)
+
+    with pytest.raises(TimeoutError):
+        await call()
+    assert seen == [False]

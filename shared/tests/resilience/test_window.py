@@ -1,0 +1,60 @@
+"""Rolling counts against a naive model, and percentiles."""
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from holdfast.resilience.clock import FakeClock
+from holdfast.resilience.window import Latencies, OutcomeWindow, RollingCount
+
+steps = st.lists(st.tuples(st.floats(0, 4), st.booleans()), max_size=60)
+
+
+@given(steps)
+def test_a_rolling_count_agrees_with_counting_by_hand(steps: list[tuple[float, bool]]) -> None:
+    clock = FakeClock(0)
+    count = RollingCount(10, 10, clock)
+    added: list[int] = []  # the whole second of each
+    for seconds, add in steps:
+        clock.advance(seconds)
+        if add:
+            count.add()
+            added.append(int(clock.now()))
+        assert count.total == sum(int(clock.now()) - second < 10 for second in added)
+
+
+@given(steps)
+def test_the_error_rate_agrees_with_counting_by_hand(steps: list[tuple[float, bool]]) -> None:
+    clock = FakeClock(0)
+    window = OutcomeWindow(10, 10, clock)
+    seen: list[tuple[int, bool]] = []
+    for seconds, failed in steps:
+        clock.advance(seconds)
+        window.record(failed=failed)
+        seen.append((int(clock.now()), failed))
+        live = [failed for second, failed in seen if int(clock.now()) - second < 10]
+        assert window.error_rate == pytest.approx(sum(live) / len(live))
+
+
+def test_an_empty_window_has_no_errors() -> None:
+    clock = FakeClock()
+    window = OutcomeWindow(10, 10, clock)
+    assert window.error_rate == 0.0
+    window.record(failed=True)
+    assert window.error_rate == 1.0
+    window.clear()
+    assert window.error_rate == 0.0
+    window.record(failed=True)
+    clock.advance(11)
+    assert window.error_rate == 0.0
+
+
+def test_percentiles_are_nearest_rank_over_the_last_calls() -> None:
+    latencies = Latencies(size=100)
+    assert latencies.percentile_ms(0.99) is None
+    for ms in range(1, 201):
+        latencies.record(ms / 1000)
+    assert latencies.percentile_ms(0.99) == 199
+    assert latencies.percentile_ms(0.5) == 150
+    assert latencies.percentile_ms(0) == 101
+    assert latencies.percentile_ms(1) == 200
