@@ -40,7 +40,6 @@ async def load(shop: Shop, token: str, products: Sequence[Product], progress: Pr
                 "POST",
                 "/api/admin/products",
                 token=token,
-                key=f"catalogue-{product.product_id}",
                 body={
                     "product_id": product.product_id,
                     "name": product.name,

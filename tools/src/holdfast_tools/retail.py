@@ -94,7 +94,7 @@ class Invoice:
 
 @dataclass(frozen=True, slots=True)
 class Month:
-    """All of it: products by id; orders by time; cancellations by time; left-out lines by reason; orders of no goods."""
+    """Products by id, orders and cancellations by time, left-out lines by reason, sales without any goods."""
 
     products: Sequence[Product]
     orders: Sequence[Invoice]
