@@ -1,0 +1,172 @@
+"""The gateway put together: the one place that makes its parts from the settings."""
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+
+import structlog
+from fastapi import FastAPI
+from fastapi.responses import Response
+from prometheus_client import CollectorRegistry
+from pydantic import BaseModel
+
+from gateway import openapi
+from gateway.admission import Doorman, Rates
+from gateway.board import StatusBoard
+from gateway.edge import Edge, PublicRoute, Serve
+from gateway.forwarding import Call, Forwarder
+from gateway.lanes import CLIENT, make_lanes
+from gateway.lastgood import LastGood
+from gateway.observed import OutboundMetrics
+from gateway.ops import SERVICE, Operations, status_route
+from gateway.routes import FORWARDED, REGISTER_ROUTE, SIGN_IN_ROUTE
+from gateway.routing import READ, Route
+from gateway.sessions import Sessions
+from gateway.settings import GatewaySettings, parse_status_urls
+from holdfast.contracts.http import NewSession
+from holdfast.resilience.client import OutboundClient
+from holdfast.resilience.dependencies import Dependencies
+from holdfast.resilience.ratelimit import RateLimiter
+from holdfast.resilience.settings import COMMAND_CLIENT, QUERY_CLIENT, RateSettings
+from holdfast.service.app import Lifespan, create_app
+from holdfast.service.health import Health, Readiness
+from holdfast.service.settings import refuse_start
+from holdfast.service.tokens import KeyInvalid, TokenInvalid, TokenSigner, TokenVerifier
+
+log = structlog.get_logger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class Parts:
+    """What starts and stops with the process."""
+
+    query: OutboundClient
+    command: OutboundClient
+    board: StatusBoard
+    dependencies: Dependencies
+
+
+def build(settings: GatewaySettings) -> FastAPI:
+    """The application. Keys that are none, or no pair, end the start with one line."""
+    registry = CollectorRegistry()
+    signer = _signer(settings)
+    parts = _parts(settings, registry)
+    app = create_app(
+        SERVICE,
+        settings,
+        health=_health(parts.dependencies),
+        registry=registry,
+        lifespan=_lifespan(parts),
+        total_s=total_s,
+        edge=True,
+        docs_url=None,
+        redoc_url=None,
+    )
+    verifier: TokenVerifier = app.state.verifier
+    _check_pair(signer, verifier)
+    lanes = make_lanes()
+    forwarder = Forwarder(parts.query, parts.command, lanes, LastGood(settings.last_good_bytes), registry)
+    edge = Edge(Doorman(verifier), _rates(settings))
+    operations = Operations(parts.board, parts.dependencies, settings.replica)
+    for route, serve in _served(settings, forwarder, Sessions(signer, forwarder), operations):
+        app.router.routes.append(PublicRoute(route, edge, serve))
+    openapi.install(app)
+    return app
+
+
+def total_s(method: str, path: str) -> float:
+    """The longest that this call may take, in seconds, as the routing table says."""
+    if method == "GET":
+        return READ.total_s
+    return _LONG.get(path, _COMMAND_S)
+
+
+_COMMANDS = [route for route in (*FORWARDED, SIGN_IN_ROUTE, REGISTER_ROUTE) if not route.reads]
+_COMMAND_S = min(route.budget.total_s for route in _COMMANDS)
+_LONG = {route.path: route.budget.total_s for route in _COMMANDS if route.budget.total_s > _COMMAND_S}
+
+
+def _served(
+    settings: GatewaySettings, forwarder: Forwarder, sessions: Sessions, operations: Operations
+) -> list[tuple[Route, Serve]]:
+    async def forward(call: Call, _body: BaseModel | None) -> Response:
+        return await forwarder.forward(call)
+
+    async def open_session(call: Call, body: BaseModel | None) -> Response:
+        assert isinstance(body, NewSession)
+        return await sessions.open(call, body)
+
+    async def register(call: Call, _body: BaseModel | None) -> Response:
+        return await sessions.register(call)
+
+    return [
+        (SIGN_IN_ROUTE, open_session),
+        (REGISTER_ROUTE, register),
+        *((route, forward) for route in FORWARDED),
+        (status_route(settings.mode == "demo"), operations.status),
+    ]
+
+
+def _parts(settings: GatewaySettings, registry: CollectorRegistry) -> Parts:
+    metrics = OutboundMetrics(registry)
+    query = OutboundClient("query-service", settings.query_urls, QUERY_CLIENT, observe=metrics.attempt)
+    commands = replace(COMMAND_CLIENT, bulkhead=CLIENT)
+    command = OutboundClient("command-service", settings.command_urls, commands, observe=metrics.attempt)
+    dependencies = Dependencies(SERVICE)
+    dependencies.add(query)
+    dependencies.add(command)
+    dependencies.add_listener(metrics.breaker_changed)
+    dependencies.add_listener(_log_breaker)
+    board = StatusBoard(parse_status_urls(settings.status_urls), settings.status_interval_s)
+    return Parts(query, command, board, dependencies)
+
+
+def _log_breaker(name: str, old: str, new: str) -> None:
+    log.warning("breaker_changed", breaker=name, old=old, new=new)
+
+
+def _lifespan(parts: Parts) -> Lifespan:
+    @asynccontextmanager
+    async def started(_app: FastAPI) -> AsyncIterator[None]:
+        members = (parts.query, parts.command, parts.board)
+        for member in members:
+            await member.start()
+        try:
+            yield
+        finally:
+            for member in members:
+                await member.close()
+
+    return started
+
+
+def _health(dependencies: Dependencies) -> Health:
+    def readiness() -> Readiness:
+        # A guest's session needs no service, so the gateway can always serve something.
+        names = ("query-service", "command-service")
+        return Readiness(True, {name: "up" if dependencies.healthy(name) else "away" for name in names})
+
+    return Health(readiness, lambda: [line.as_json() for line in dependencies.status()])
+
+
+def _rates(settings: GatewaySettings) -> Rates:
+    return Rates(
+        RateLimiter(RateSettings(settings.rate_per_s, settings.rate_burst)),
+        RateLimiter(RateSettings(settings.session_rate_per_s, settings.session_rate_burst)),
+    )
+
+
+def _signer(settings: GatewaySettings) -> TokenSigner:
+    try:
+        return TokenSigner(settings.token_private_key)
+    except KeyInvalid as error:
+        refuse_start(f"TOKEN_PRIVATE_KEY: {error}")
+
+
+def _check_pair(signer: TokenSigner, verifier: TokenVerifier) -> None:
+    token, _ = signer.sign("start", "guest", datetime.now(UTC))
+    try:
+        verifier.verify(token)
+    except TokenInvalid:
+        refuse_start("TOKEN_PUBLIC_KEY: does not belong to TOKEN_PRIVATE_KEY")

@@ -1,0 +1,146 @@
+"""What OpenAPI says of a route: its parameters, every status that it can answer, and their headers."""
+
+import inspect
+from collections.abc import Callable
+from typing import Annotated, Any, Final
+
+from fastapi import Body, Path, Query
+
+from gateway.parameters import NoParameters
+from gateway.routing import CALLERS, PARTS, Route
+
+_REF: Final = "#/components/{}/{}"
+PROBLEM: Final = "ProblemBody"
+SECURITY: Final = "bearer"
+
+REQUEST_HEADERS: Final[dict[str, dict[str, Any]]] = {
+    "X-Request-Timeout-Ms": {
+        "description": "the time that the caller still has; it only shortens the deadline",
+        "schema": {"type": "integer", "minimum": 1, "maximum": 60_000},
+    },
+    "Idempotency-Key": {
+        "description": "the same key does the command once, however often it is sent within 24 h",
+        "schema": {"type": "string", "pattern": "^[\\x21-\\x7e]{1,255}$"},
+    },
+    "If-Match": {
+        "description": "the command applies only to this version",
+        "schema": {"type": "string", "pattern": '^"(0|[1-9][0-9]{0,14})"$'},
+    },
+    "Consistency-Token": {
+        "description": "at least these versions, as a command's answer gave them: `stream@version`, comma-separated",
+        "schema": {"type": "string"},
+    },
+}
+ANSWER_HEADERS: Final[dict[str, dict[str, Any]]] = {
+    "X-Request-Id": {"description": "in every log line of this request", "schema": {"type": "string"}},
+    "traceparent": {"description": "W3C trace context", "schema": {"type": "string"}},
+    "Retry-After": {
+        "description": "whole seconds to wait before trying again",
+        "schema": {"type": "integer", "minimum": 1, "maximum": 5},
+    },
+    "RateLimit": {"description": 'what is left of the limit: `"default";r=299;t=1`', "schema": {"type": "string"}},
+    "RateLimit-Policy": {"description": 'the limit: `"default";q=300;w=3`', "schema": {"type": "string"}},
+    "WWW-Authenticate": {"description": "`Bearer`", "schema": {"type": "string"}},
+    "Served-From": {
+        "description": "who had the answer",
+        "schema": {"type": "string", "enum": ["read-model", "write-model", "cache"]},
+    },
+    "Degraded": {"description": "why the answer is less than usual", "schema": {"type": "string"}},
+    "Age": {"description": "the answer's age in seconds", "schema": {"type": "integer", "minimum": 0}},
+    "Consistency-Token": {"description": "send it back on a read to see this change", "schema": {"type": "string"}},
+    "Idempotency-Replayed": {
+        "description": "this is the stored answer of the first call with this key",
+        "schema": {"type": "string", "enum": ["true"]},
+    },
+}
+_ALWAYS: Final = ("X-Request-Id", "traceparent", "RateLimit", "RateLimit-Policy")
+_ON_READS: Final = ("Served-From", "Degraded", "Age")
+_ON_COMMANDS: Final = ("Consistency-Token", "Idempotency-Replayed")
+
+
+def endpoint_of(route: Route) -> Callable[..., None]:
+    """A function that FastAPI never calls: its signature is what OpenAPI shows of path, query and body."""
+
+    def documented() -> None:
+        raise AssertionError("PublicRoute serves the call itself")
+
+    parameters: dict[str, Any] = {}
+    if route.part is not None:
+        part = PARTS[route.part]
+        parameters[route.part] = Annotated[str, Path(pattern=part.pattern, description=part.description)]
+    if route.query is not NoParameters:
+        parameters["query"] = Annotated[route.query, Query()]
+    if route.body is not None:
+        parameters["body"] = Annotated[route.body, Body()]
+    signature = inspect.Signature(
+        [inspect.Parameter(name, inspect.Parameter.KEYWORD_ONLY, annotation=kind) for name, kind in parameters.items()]
+    )
+    documented.__name__ = route.name
+    documented.__signature__ = signature  # type: ignore[attr-defined]  # inspect honours it on any function
+    return documented
+
+
+def extra_of(route: Route) -> dict[str, Any]:
+    """The operation's headers and security."""
+    names = ["X-Request-Timeout-Ms"]
+    if route.reads:
+        names += ["Consistency-Token"]
+    elif route.key != "ignored":
+        names += ["Idempotency-Key"]
+    if route.conditional:
+        names += ["If-Match"]
+    parameters = [
+        {"name": name, "in": "header", "required": name == "Idempotency-Key" and route.key == "required"}
+        | REQUEST_HEADERS[name]
+        for name in names
+    ]
+    required: list[dict[str, list[str]]] = [{SECURITY: []}]
+    return {"parameters": parameters, "security": required if route.callers else [{}, *required]}
+
+
+def responses_of(route: Route) -> dict[int | str, dict[str, Any]]:
+    """Every status with its answer's model or problem codes, and its headers."""
+    found: dict[int | str, dict[str, Any]] = {route.status: {"headers": _headers(route, route.status)}}
+    for status, model in route.also.items():
+        found[status] = {"model": model, "description": "Accepted", "headers": _headers(route, status)}
+    for status, codes in sorted(problem_codes(route).items()):
+        found[status] = {
+            "description": ", ".join(f"`{code}`" for code in codes),
+            "content": {"application/problem+json": {"schema": {"$ref": _REF.format("schemas", PROBLEM)}}},
+            "headers": _headers(route, status),
+        }
+    return found
+
+
+def problem_codes(route: Route) -> dict[int, tuple[str, ...]]:
+    """Each error status and the codes that it can come with."""
+    codes: dict[int, list[str]] = {
+        422: ["invalid"],
+        429: ["rate-limited"],
+        503: ["dependency-unavailable", "overloaded", "bulkhead-full"],
+        504: ["deadline-exceeded"],
+    }
+    if route.key != "ignored":
+        codes[401] = ["unauthenticated"]
+    if route.callers and route.callers != CALLERS:
+        codes[403] = ["forbidden"]
+    if route.reads:
+        codes[400] = ["consistency-token-invalid"]
+    else:
+        codes |= {413: ["body-too-large"], 415: ["unsupported-media-type"]}
+    if route.body is not None:
+        codes[400] = ["malformed"]
+    for status, own in route.codes.items():
+        codes.setdefault(status, []).extend(own)
+    return {status: tuple(found) for status, found in codes.items()}
+
+
+def _headers(route: Route, status: int) -> dict[str, dict[str, str]]:
+    names = list(_ALWAYS)
+    if status < 300:
+        names += _ON_READS if route.reads else _ON_COMMANDS
+    if status in (409, 429, 503, 504):
+        names.append("Retry-After")
+    if status == 401:
+        names.append("WWW-Authenticate")
+    return {name: {"$ref": _REF.format("headers", name)} for name in names}

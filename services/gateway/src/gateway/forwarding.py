@@ -1,0 +1,159 @@
+"""Passes a call on to the service that answers it, and through the fallbacks of ARCHITECTURE.md's matrix.
+
+Bytes go through as they are: what the edge has validated is not parsed again, and answers are not checked.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Final
+
+from fastapi.responses import Response
+from prometheus_client import CollectorRegistry, Counter
+
+from gateway.answers import LAGGING, NO_READ_MODEL, WRITE_MODEL, age_of, failure_of, passed_through, stale
+from gateway.lastgood import LastGood
+from gateway.routing import Lane, Route
+from holdfast.contracts.consistency import HEADER as CONSISTENCY_TOKEN
+from holdfast.resilience.attempt import Answer
+from holdfast.resilience.bulkhead import Bulkhead
+from holdfast.resilience.client import OutboundClient
+from holdfast.resilience.deadline import Deadline
+from holdfast.resilience.errors import ResilienceError
+from holdfast.service.problems import Problem
+
+BEHIND: Final = 425  # query-service: the version of the token is not there in time (INTERNALS)
+RESERVE_S: Final = 0.25  # kept of a read's time for the service that it falls back to: one attempt there
+RESERVE_SHARE: Final = 0.35  # but at most this much of what is left, when the caller's deadline is short
+Header = tuple[str, str]
+
+
+@dataclass(frozen=True, slots=True)
+class Call:
+    """One validated request.
+
+    `path` is plain ASCII, `query` as it came, `headers` what is forwarded but for the token, which stands apart.
+    `deadline` is the whole call's.
+    """
+
+    route: Route
+    path: str
+    query: str
+    headers: tuple[Header, ...]
+    deadline: Deadline
+    consistency_token: str | None = None
+    body: bytes = b""
+
+    @property
+    def cache_key(self) -> str:
+        return f"{self.path}?{'&'.join(sorted(self.query.split('&')))}"
+
+
+class Forwarder:
+    """Forwards calls. One event loop; no call changes another's state."""
+
+    def __init__(
+        self,
+        query: OutboundClient,
+        command: OutboundClient,
+        lanes: Mapping[Lane, Bulkhead],
+        last_good: LastGood,
+        registry: CollectorRegistry,
+    ) -> None:
+        self._query = query
+        self._command = command
+        self._lanes = lanes
+        self._last_good = last_good
+        self._fallbacks = Counter(
+            "gateway_fallbacks_total",
+            "Answers from another place than the route's own, by route and place",
+            ["route", "place"],
+            registry=registry,
+        )
+
+    async def forward(self, call: Call) -> Response:
+        """The answer to the caller. Raises ResilienceError or Problem when nothing can answer."""
+        if call.route.target == "query-service":
+            return await self._read(call)
+        return passed_through(await self.ask_command(call))
+
+    async def ask_command(self, call: Call) -> Answer:
+        """command-service's answer, any status under 500. Raises ResilienceError, or Problem for a 5xx."""
+        lane = Lane.READS if call.route.reads else call.route.lane
+        self._command.replicas.require()  # nobody there: say so before waiting for a place
+        async with self._lanes[lane].slot(call.deadline):
+            answer = await self._ask(self._command, call, call.deadline, call.consistency_token)
+        return _good(answer, self._command.name)
+
+    async def _read(self, call: Call) -> Response:
+        try:
+            answer = await self._ask_query(call, call.consistency_token)
+        except (ResilienceError, Problem) as error:
+            return await self._read_without_read_model(call, error)
+        if answer.status == BEHIND:
+            return await self._read_behind(call)
+        if call.route.fallback.last_good_s is not None and answer.status == 200:
+            content_type = answer.headers.get("content-type", "application/json")
+            self._last_good.keep(call.cache_key, answer.body, content_type, age_of(answer))
+        return passed_through(answer)
+
+    async def _read_without_read_model(self, call: Call, failure: Exception) -> Response:
+        """query-service is away: the write model, else the last good answer, else the failure."""
+        if call.route.fallback.write_model:
+            try:
+                answer = await self.ask_command(call)
+            except (ResilienceError, Problem):
+                pass  # what the caller is told is why query-service could not answer
+            else:
+                self._fell_back(call, WRITE_MODEL)
+                return passed_through(answer, degraded=NO_READ_MODEL, served_from=WRITE_MODEL)
+        kept = self._last_good.find(call.cache_key, call.route.fallback.last_good_s or 0)
+        if kept is None:
+            raise failure
+        self._fell_back(call, "cache")
+        return stale(*kept)
+
+    async def _read_behind(self, call: Call) -> Response:
+        """query-service answers, but not yet with what the token asks for (CORRECTNESS 22)."""
+        if call.route.fallback.write_model:
+            try:
+                answer = await self.ask_command(call)
+            except (ResilienceError, Problem):
+                pass  # the read model without the token is better than nothing
+            else:
+                self._fell_back(call, WRITE_MODEL)
+                return passed_through(answer, served_from=WRITE_MODEL)
+        answer = await self._ask_query(call, None)
+        if answer.status == BEHIND:  # it has no version to wait for: not an answer that a caller could use
+            raise failure_of(answer, self._query.name)
+        self._fell_back(call, LAGGING)
+        return passed_through(answer, degraded=LAGGING)
+
+    async def _ask_query(self, call: Call, token: str | None) -> Answer:
+        deadline = call.deadline
+        if call.route.fallback.write_model and token == call.consistency_token:
+            left_s = deadline.remaining_s()
+            deadline = deadline.shortened_by(1000 * min(RESERVE_S, RESERVE_SHARE * left_s))
+        return _good(await self._ask(self._query, call, deadline, token), self._query.name)
+
+    async def _ask(self, client: OutboundClient, call: Call, deadline: Deadline, token: str | None) -> Answer:
+        headers = call.headers if token is None else (*call.headers, (CONSISTENCY_TOKEN, token))
+        budget = call.route.budget
+        waits = token is not None and call.route.waits_for_tokens and client is self._query
+        return await client.request(
+            call.route.method,
+            call.path,
+            query=call.query,
+            headers=headers,
+            content=call.body,
+            deadline=deadline,
+            policy=budget.with_token if waits and budget.with_token else budget.policy,
+        )
+
+    def _fell_back(self, call: Call, place: str) -> None:
+        self._fallbacks.labels(call.route.name, place).inc()
+
+
+def _good(answer: Answer, service: str) -> Answer:
+    if answer.status >= 500:
+        raise failure_of(answer, service)
+    return answer

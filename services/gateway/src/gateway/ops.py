@@ -1,0 +1,109 @@
+"""GET /api/ops/status: the whole system at a glance, for an admin, or for anyone in demo mode."""
+
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from typing import Any, Final
+
+from fastapi.responses import Response
+from pydantic import AwareDatetime, Field
+
+from gateway.board import Seen, StatusBoard
+from gateway.forwarding import Call
+from gateway.routing import ADMINS, ANYONE, READ, Route
+from holdfast.contracts.http import Answer
+from holdfast.contracts.messages import rfc3339
+from holdfast.resilience.dependencies import Dependencies
+from holdfast.service.responses import json_response
+
+SERVICE: Final = "gateway"
+
+
+class ServiceState(Answer):
+    name: str
+    replica: str
+    state: str = Field(description="up, degraded (a dependency is away) or down (it does not answer)")
+    since: str
+
+
+class DependencyState(Answer):
+    """One breaker: a replica of a service, or a store."""
+
+    from_: str = Field(alias="from")
+    to: str
+    replica: str | None
+    breaker: str
+    in_flight: int
+    limit: int | None
+    error_rate: float
+    p99_ms: float | None
+
+
+class OutboxState(Answer):
+    pending: int
+    oldest_s: float | None
+
+
+class ProjectionState(Answer):
+    lag_events: int | None
+    as_of: str | None
+
+
+class OpsStatus(Answer):
+    """`outbox` and `projection` are null while the relay and the projector do not answer."""
+
+    as_of: AwareDatetime
+    services: list[ServiceState]
+    dependencies: list[DependencyState]
+    outbox: OutboxState | None
+    projection: ProjectionState | None
+    shedding: dict[str, Any] | None
+
+
+def status_route(demo: bool) -> Route:
+    """In demo mode no token is needed."""
+    return Route(
+        "GET", "/api/ops/status", "get_ops_status", "Every process, breaker and lag", "operation", "gateway",
+        ANYONE if demo else ADMINS, OpsStatus, READ,
+    )  # fmt: skip
+
+
+class Operations:
+    """Answers from what the board and this gateway itself know now."""
+
+    def __init__(self, board: StatusBoard, dependencies: Dependencies, replica: str) -> None:
+        self._board = board
+        self._dependencies = dependencies
+        self._replica = replica
+        self._since = rfc3339(datetime.now(UTC))
+
+    async def status(self, call: Call, body: object) -> Response:
+        """OpsStatus; never waits for any service."""
+        del call, body
+        processes = self._board.processes
+        others = [seen for seen in processes if not self._is_me(seen)]
+        services = [{"name": s.name, "replica": s.replica, "state": s.state, "since": s.since} for s in processes]
+        if len(others) == len(processes):
+            services.append({"name": SERVICE, "replica": self._replica, "state": "up", "since": self._since})
+        breakers = [line.as_json() for line in self._dependencies.status()]
+        told = [_as_told(line, DependencyState) for seen in others for line in seen.dependencies]
+        return json_response(
+            {
+                "as_of": self._board.as_of,
+                "services": services,
+                "dependencies": [*breakers, *told],
+                "outbox": _as_told(self._board.outbox, OutboxState),
+                "projection": _as_told(self._board.projection, ProjectionState),
+                "shedding": None,
+            }
+        )
+
+    def _is_me(self, seen: Seen) -> bool:
+        return seen.service == SERVICE and seen.replica == self._replica
+
+
+def _as_told(told: Mapping[str, Any] | None, model: type[Answer]) -> dict[str, Any] | None:
+    """The model's members out of what a process told, so that an odd one cannot break the answer's shape."""
+    if told is None:
+        return None
+    names = [field.alias or name for name, field in model.model_fields.items()]
+    return {name: told.get(name) for name in names}

@@ -1,0 +1,88 @@
+"""The query parameters of the public API's lists. Read strictly: a number is digits only, a switch `true` or `false`.
+
+What passes here means the same to every parser behind the gateway, which gets the text as it came.
+"""
+
+import re
+from typing import Annotated, Any, Literal
+
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field
+
+from holdfast.contracts.http import OrderStatus
+
+_CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f]")
+
+
+def _digits(value: Any) -> Any:
+    if isinstance(value, str) and not re.fullmatch(r"-?[0-9]{1,16}", value):
+        raise ValueError("must be a whole number")
+    return value
+
+
+def _true_or_false(value: Any) -> Any:
+    if isinstance(value, str) and value not in ("true", "false"):
+        raise ValueError("must be true or false")
+    return value
+
+
+def _no_control(value: str) -> str:
+    if _CONTROL.search(value):
+        raise ValueError("must not hold control characters")
+    return value
+
+
+_Int = Annotated[int, BeforeValidator(_digits)]
+_Switch = Annotated[bool, BeforeValidator(_true_or_false)]
+_Words = Annotated[str, Field(max_length=200), AfterValidator(_no_control)]
+_Moment = Annotated[
+    str,
+    Field(
+        pattern=r"^[0-9]{4}-[0-9]{2}-[0-9]{2}(T[0-9]{2}:[0-9]{2}(:[0-9]{2}(\.[0-9]{1,6})?)?(Z|[+-][0-9]{2}:[0-9]{2}))?$",
+        description="a day (`2010-12-01`) or an RFC 3339 time",
+    ),
+]
+
+
+class Parameters(BaseModel):
+    """Query parameters: an unknown one is refused."""
+
+    model_config = ConfigDict(extra="forbid")
+
+
+class NoParameters(Parameters):
+    """A call that takes none."""
+
+
+class ListParameters(Parameters):
+    limit: Annotated[_Int, Field(ge=1, le=100, description="items a page")] = 20
+    cursor: Annotated[str, Field(max_length=2_000, description="`next_cursor` of the page before")] | None = None
+
+
+class ProductParameters(ListParameters):
+    q: Annotated[_Words, Field(description="words to find; prefixes and a typo are forgiven")] | None = None
+    category: Annotated[str, Field(max_length=100), AfterValidator(_no_control)] | None = None
+    min_amount: Annotated[_Int, Field(ge=0, le=2**53, description="lowest price in pence")] | None = None
+    max_amount: Annotated[_Int, Field(ge=0, le=2**53, description="highest price in pence")] | None = None
+    in_stock: _Switch | None = None
+    sort: Literal["relevance", "price", "-price", "name", "newest"] | None = None
+
+
+class OrderParameters(ListParameters):
+    status: OrderStatus | None = None
+
+
+class AdminOrderParameters(OrderParameters):
+    q: _Words | None = None
+
+
+class CustomerParameters(ListParameters):
+    q: _Words | None = None
+
+
+class SalesParameters(Parameters):
+    from_: Annotated[_Moment | None, Field(alias="from")] = None
+    to: _Moment | None = None
+
+
+class StreamParameters(Parameters):
+    at_version: Annotated[_Int, Field(ge=1, le=2**53)] | None = None

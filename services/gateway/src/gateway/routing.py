@@ -1,0 +1,130 @@
+"""The public API as data: one `Route` for each call of API.md, whoever answers it.
+
+Validation, forwarding, fallbacks and OpenAPI all read this table; nothing else knows a path.
+"""
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from enum import Enum
+from typing import Final, Literal
+
+from pydantic import BaseModel
+
+from gateway.parameters import NoParameters, Parameters
+from holdfast.contracts import http
+from holdfast.resilience import settings as start
+from holdfast.resilience.policy import CallPolicy
+from holdfast.service.tokens import Role
+
+Target = Literal["query-service", "command-service", "gateway"]
+KeyRule = Literal["required", "taken", "ignored"]
+ANYONE: Final[frozenset[Role] | None] = None  # no token needed
+CALLERS: Final[frozenset[Role] | None] = frozenset({"guest", "customer", "admin"})
+REGISTERED: Final[frozenset[Role] | None] = frozenset({"customer", "admin"})
+ADMINS: Final[frozenset[Role] | None] = frozenset({"admin"})
+
+
+class Lane(Enum):
+    """Which calls share a place in front of command-service, so that one kind cannot take all of them."""
+
+    COMMANDS = "commands"
+    CHECKOUT = "checkout"
+    SIGN_IN = "sign-in"
+    READS = "reads"
+
+
+@dataclass(frozen=True, slots=True)
+class Budget:
+    """How long a call may take in all, in seconds, and how its attempts are treated."""
+
+    total_s: float
+    policy: CallPolicy
+    with_token: CallPolicy | None = None
+    """The policy of a read that carries a Consistency-Token, when waiting for it takes longer."""
+
+
+READ: Final = Budget(start.READ_TOTAL_S, start.READ, start.READ_WITH_TOKEN)
+CART: Final = Budget(start.CART_TOTAL_S, start.CART)
+CHECKOUT: Final = Budget(start.CHECKOUT_TOTAL_S, start.CHECKOUT)
+SIGN_IN: Final = Budget(start.SIGN_IN_TOTAL_S, start.SIGN_IN)
+
+
+@dataclass(frozen=True, slots=True)
+class Fallback:
+    """What answers a read when query-service cannot (the matrix of ARCHITECTURE.md).
+
+    write_model: command-service answers the same request. last_good_s: else the last good answer, up to this old.
+    """
+
+    write_model: bool = False
+    last_good_s: float | None = None
+
+
+NO_FALLBACK: Final = Fallback()
+WRITE_MODEL: Final = Fallback(write_model=True)
+PRODUCT_STALE_S: Final = 600.0  # stale-if-error of RESILIENCE 2: names and prices seldom change
+SEARCH_STALE_S: Final = 120.0  # what is in stock changes sooner
+
+
+@dataclass(frozen=True, slots=True)
+class Route:
+    """One call of the public API.
+
+    path: FastAPI's form, `{product_id}` for a part. codes: the problems that this call has beside the common ones,
+    by status. also: other good statuses and their answers' models. conditional: If-Match is taken.
+    """
+
+    method: str
+    path: str
+    name: str
+    summary: str
+    tag: str
+    target: Target
+    callers: frozenset[Role] | None
+    answer: type[BaseModel]
+    budget: Budget = CART
+    status: int = 200
+    also: Mapping[int, type[BaseModel]] = field(default_factory=dict)
+    fallback: Fallback = NO_FALLBACK
+    query: type[Parameters] = NoParameters
+    body: type[BaseModel] | None = None
+    key: KeyRule = "taken"
+    conditional: bool = False
+    waits_for_tokens: bool = False
+    lane: Lane = Lane.COMMANDS
+    codes: Mapping[int, tuple[str, ...]] = field(default_factory=dict)
+
+    @property
+    def reads(self) -> bool:
+        return self.method == "GET"
+
+    @property
+    def part(self) -> str | None:
+        """The name of the path's variable part."""
+        _, brace, rest = self.path.partition("{")
+        return rest.partition("}")[0] if brace else None
+
+
+@dataclass(frozen=True, slots=True)
+class PathPart:
+    """What a path's variable part looks like, and the problem's code when it cannot name anything."""
+
+    pattern: str
+    unknown: str
+    description: str
+
+    def matches(self, value: str) -> bool:
+        return re.fullmatch(self.pattern, value) is not None
+
+
+_PRODUCT_STREAM: Final = r"product-[A-Za-z0-9._-]{1,40}"
+PARTS: Final[Mapping[str, PathPart]] = {
+    "product_id": PathPart(http.PRODUCT_ID_PATTERN, "product-unknown", "compared exactly as written"),
+    "order_id": PathPart(http.UUID_PATTERN, "order-unknown", "a UUID"),
+    "stream_id": PathPart(
+        f"^((cart|order|customer)-{http.UUID_PATTERN.strip('^$')}|{_PRODUCT_STREAM})$",
+        "stream-unknown",
+        "kind and id of an aggregate: `cart-…`, `order-…`, `product-…` or `customer-…`",
+    ),
+}

@@ -1,0 +1,63 @@
+"""What can be set of the gateway, each with unit and reason. Shared settings: `holdfast.service.settings`."""
+
+from typing import Annotated
+
+from pydantic import AfterValidator, Field
+
+from holdfast.resilience import settings as start
+from holdfast.resilience.addresses import parse_urls
+from holdfast.service.settings import ServiceSettings
+from holdfast.service.tokens import DEMO_PRIVATE_KEY
+
+
+def parse_status_urls(text: str) -> list[tuple[str, str]]:
+    """(name, url) of each entry of STATUS_URLS. Raises ValueError with the entry that is no `name=url`."""
+    pairs = []
+    for entry in filter(None, map(str.strip, text.split(","))):
+        name, equals, url = entry.partition("=")
+        if not (name and equals):
+            raise ValueError(f"{entry!r} must be name=url")
+        parse_urls(url)
+        pairs.append((name.strip(), url.strip()))
+    return pairs
+
+
+def _urls(text: str) -> str:
+    parse_urls(text)
+    return text
+
+
+def _status_urls(text: str) -> str:
+    parse_status_urls(text)
+    return text
+
+
+class GatewaySettings(ServiceSettings):
+    """The edge's own settings."""
+
+    port: int = Field(8080, ge=1, le=65535, description="where to listen")
+    command_urls: Annotated[str, AfterValidator(_urls)] = Field(
+        "http://127.0.0.1:8101", description="command-service: base URLs, comma-separated"
+    )
+    query_urls: Annotated[str, AfterValidator(_urls)] = Field(
+        "http://127.0.0.1:8111", description="query-service: base URLs, comma-separated"
+    )
+    status_urls: Annotated[str, AfterValidator(_status_urls)] = Field(
+        "", description="name=url of each process whose /status is shown, comma-separated"
+    )
+    token_private_key: str = Field(DEMO_PRIVATE_KEY, repr=False, description="Ed25519, PEM: signs the callers' tokens")
+    admin_password: str = Field(
+        "holdfast-admin", repr=False, description="command-service's; only checked here, in production mode"
+    )
+
+    rate_per_s: float = Field(start.TOKEN_RATE.per_s, gt=0, description="requests a second and token in the long run")
+    rate_burst: int = Field(start.TOKEN_RATE.burst, ge=1, description="requests of one token at once")
+    session_rate_per_s: float = Field(
+        start.SESSION_RATE.per_s, gt=0, description="new sessions a second and address: many shoppers share one"
+    )
+    session_rate_burst: int = Field(start.SESSION_RATE.burst, ge=1, description="new sessions of one address at once")
+
+    last_good_bytes: int = Field(
+        32 * 1024 * 1024, ge=0, description="memory for the catalogue's last good answers: 8,000 pages of 4 KiB"
+    )
+    status_interval_s: float = Field(1.0, gt=0, description="how often each /status is asked, in the background")
