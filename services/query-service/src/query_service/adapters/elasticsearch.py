@@ -1,0 +1,112 @@
+"""The read model in Elasticsearch, read through its aliases, guarded by bulkhead, breaker, timeout and deadline."""
+
+import asyncio
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
+from typing import Any, Final, TypeVar
+
+from elasticsearch import ApiError, AsyncElasticsearch, NotFoundError, OrjsonSerializer, TransportError
+
+from holdfast.contracts.documents import alias
+from holdfast.contracts.messages import Topic
+from holdfast.resilience.deadline import Deadline
+from holdfast.resilience.errors import DependencyUnavailable
+from holdfast.resilience.guard import Guard
+from holdfast.resilience.outcome import Outcome, errors_are_failures
+
+NAME: Final = "elasticsearch"
+Json = dict[str, Any]
+T = TypeVar("T")
+
+
+def connect(url: str, *, timeout_s: float, connections: int) -> AsyncElasticsearch:
+    """A client without retries and without dead-node backoff (CORRECTNESS 26); makes no connection yet."""
+    return AsyncElasticsearch(
+        url,
+        max_retries=0,
+        retry_on_timeout=False,
+        retry_on_status=(),
+        dead_node_backoff_factor=0,
+        max_dead_node_backoff=0,
+        request_timeout=timeout_s,
+        connections_per_node=connections,
+        serializer=OrjsonSerializer(),
+        meta_header=False,
+    )
+
+
+def judge(error: BaseException) -> Outcome:
+    """How an error counts for the breaker: Elasticsearch refusing what we sent says that it works."""
+    if isinstance(error, ApiError) and error.status_code < 500:
+        return Outcome.SUCCESS
+    return errors_are_failures(error)
+
+
+class ReadIndex:
+    """Reads of the four topics' documents.
+
+    Every method raises DependencyUnavailable (no usable answer within `timeout_s` seconds, or no such alias),
+    DeadlineExceeded or BulkheadFull. Documents are plain dicts of the shapes in `holdfast.contracts.documents`.
+    """
+
+    def __init__(self, client: AsyncElasticsearch, guard: Guard, namespace: str, *, timeout_s: float) -> None:
+        self._client = client
+        self._guard = guard
+        self._namespace = namespace
+        self._timeout_s = timeout_s
+
+    async def search(self, topic: Topic, body: Mapping[str, Any], deadline: Deadline) -> Json:
+        """The answer to a search; `body` is Elasticsearch's. Sees a write after the next refresh, within 1 s."""
+        answer = await self._call(
+            deadline,
+            lambda: self._client.search(
+                index=alias(self._namespace, topic), body=dict(body), allow_partial_search_results=False
+            ),
+        )
+        if answer["timed_out"] or answer["_shards"]["failed"]:
+            raise self._guard.unavailable()
+        return answer
+
+    async def get(self, topic: Topic, document_id: str, deadline: Deadline) -> Json | None:
+        """The document as last written (real time), or None."""
+        return (await self.get_many(topic, [document_id], deadline)).get(document_id)
+
+    async def get_many(
+        self, topic: Topic, ids: Iterable[str], deadline: Deadline, *, fields: Sequence[str] | None = None
+    ) -> dict[str, Json]:
+        """Id → document as last written (real time), reduced to `fields`; ids without a document are left out."""
+        wanted = list(ids)
+        if not wanted:
+            return {}
+        index = alias(self._namespace, topic)
+        only = None if fields is None else list(fields)
+        answer = await self._call(
+            deadline,
+            lambda: self._client.mget(index=index, ids=wanted, source_includes=only),
+        )
+        found: dict[str, Json] = {}
+        for document in answer["docs"]:
+            if "error" in document:  # the alias is missing, or its shard is not there yet
+                raise self._guard.unavailable()
+            if document["found"]:
+                found[document["_id"]] = document["_source"]
+        return found
+
+    async def _call(self, deadline: Deadline, ask: Callable[[], Awaitable[Any]]) -> Json:
+        async with self._guard(deadline):
+            try:
+                async with asyncio.timeout(self._timeout_s):
+                    answer = await ask()
+            except TimeoutError as error:
+                raise self._guard.unavailable("timeout") from error
+            except ApiError as error:
+                raise self._refused(error) from error
+            except TransportError as error:
+                raise self._guard.unavailable("connect") from error
+            body: Json = answer.body
+            return body
+
+    def _refused(self, error: ApiError) -> ApiError | DependencyUnavailable:
+        # 404 is a missing alias (a document that is not there is no error here), 429 a full queue of Elasticsearch's.
+        if isinstance(error, NotFoundError) or error.status_code == 429 or error.status_code >= 500:
+            return self._guard.unavailable()
+        return error

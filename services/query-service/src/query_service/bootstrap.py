@@ -1,0 +1,144 @@
+"""Puts the service together from its settings."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager, suppress
+from dataclasses import dataclass
+
+from elasticsearch import AsyncElasticsearch
+from fastapi import FastAPI
+from prometheus_client import CollectorRegistry, Gauge
+
+from holdfast.resilience.breaker import CLOSED
+from holdfast.resilience.bulkhead import Bulkhead
+from holdfast.resilience.dependencies import Dependencies
+from holdfast.resilience.guard import Guard
+from holdfast.service.app import create_app
+from holdfast.service.health import Health, Readiness
+from query_service.adapters.elasticsearch import NAME, ReadIndex, connect, judge
+from query_service.api import problems
+from query_service.api.admin import AdminReads, admin_router
+from query_service.api.shop import ShopReads, shop_router
+from query_service.freshness import Freshness, WatermarkWatch
+from query_service.kept import KeptAnswers
+from query_service.queries.carts import CartQueries
+from query_service.queries.customers import CustomerQueries
+from query_service.queries.orders import OrderQueries
+from query_service.queries.products import ProductQueries
+from query_service.queries.sales import SalesQueries
+from query_service.settings import ELASTICSEARCH, WAITING, QuerySettings
+from query_service.waiting import TokenWaits, WaitGate
+
+SERVICE = "query-service"
+_SPARE_CONNECTIONS = 2  # beside the bulkhead's: the watermark watch must never wait behind the calls it watches over
+
+
+@dataclass(frozen=True, slots=True)
+class Parts:
+    """What lives as long as the process."""
+
+    guard: Guard
+    index: ReadIndex
+    waits: TokenWaits
+    together: KeptAnswers[str, list[str]]
+    freshness: Freshness
+    watch: WatermarkWatch
+
+
+@asynccontextmanager
+async def opened(settings: QuerySettings) -> AsyncIterator[FastAPI]:
+    """The application, looking at Elasticsearch in the background until the block ends.
+
+    Needs no Elasticsearch to start: it answers 503 until there is one.
+    """
+    client = connect(
+        settings.elasticsearch_url,
+        timeout_s=settings.elasticsearch_timeout_s,
+        connections=ELASTICSEARCH.bulkhead.limit + _SPARE_CONNECTIONS,
+    )
+    parts = _parts(settings, client)
+    watching = asyncio.create_task(parts.watch.run(), name="watermarks")
+    try:
+        yield _app(settings, parts)
+    finally:
+        watching.cancel()
+        with suppress(asyncio.CancelledError):
+            await watching
+        await client.close()
+
+
+def _parts(settings: QuerySettings, client: AsyncElasticsearch) -> Parts:
+    guard = Guard(NAME, ELASTICSEARCH, classify=judge)
+    freshness = Freshness(stale_after_s=settings.stale_after_s)
+    return Parts(
+        guard=guard,
+        index=ReadIndex(client, guard, settings.namespace, timeout_s=settings.elasticsearch_timeout_s),
+        waits=TokenWaits(Bulkhead("tokens", WAITING), WaitGate(), longest_s=settings.token_wait_s),
+        together=KeptAnswers(fresh_s=settings.recommendations_fresh_s, at_most=settings.recommendations_kept),
+        freshness=freshness,
+        watch=WatermarkWatch(
+            client,
+            guard.breaker,
+            freshness,
+            settings.namespace,
+            every_s=settings.freshness_every_s,
+            timeout_s=settings.elasticsearch_timeout_s,
+        ),
+    )
+
+
+def _app(settings: QuerySettings, parts: Parts) -> FastAPI:
+    products = ProductQueries(parts.index, parts.waits, parts.together)
+    orders = OrderQueries(parts.index, parts.waits)
+    customers = CustomerQueries(parts.index, parts.waits)
+    shop = ShopReads(products, CartQueries(parts.index, parts.waits), orders, customers, parts.freshness)
+    admin = AdminReads(orders, customers, SalesQueries(parts.index), parts.freshness)
+    app = create_app(
+        SERVICE,
+        settings,
+        routers=[shop_router(shop), admin_router(admin)],
+        health=_health(parts),
+        registry=_metrics(parts),
+        total_s=lambda _method, _path: settings.total_s,
+    )
+    problems.install(app)
+    return app
+
+
+def _health(parts: Parts) -> Health:
+    dependencies = Dependencies(SERVICE)
+    dependencies.add(parts.guard)
+
+    def readiness() -> Readiness:
+        # Every journey here needs Elasticsearch.
+        return Readiness(parts.watch.answers, {NAME: "up" if parts.watch.answers else "away"})
+
+    return Health(readiness, lambda: [line.as_json() for line in dependencies.status()])
+
+
+def _metrics(parts: Parts) -> CollectorRegistry:
+    registry = CollectorRegistry()
+
+    def gauge(name: str, meaning: str) -> Gauge:
+        return Gauge(name, meaning, registry=registry)
+
+    gauge("query_read_model_age_seconds", "Age of the oldest watermark, NaN if none was ever seen").set_function(
+        lambda: _nan_if_none(parts.freshness.staleness().age_s)
+    )
+    gauge("query_elasticsearch_breaker_open", "1 unless the breaker is closed").set_function(
+        lambda: float(parts.guard.breaker.state != CLOSED)
+    )
+    gauge("query_elasticsearch_calls_in_flight", "Calls to Elasticsearch under way").set_function(
+        lambda: parts.guard.bulkhead.in_flight
+    )
+    gauge("query_token_waits_in_flight", "Reads waiting for their token's version").set_function(
+        lambda: parts.waits.in_flight
+    )
+    gauge("query_token_gate_closed", "1 while waiting for tokens makes no sense").set_function(
+        lambda: float(parts.waits.gate_closed)
+    )
+    return registry
+
+
+def _nan_if_none(value: float | None) -> float:
+    return float("nan") if value is None else value

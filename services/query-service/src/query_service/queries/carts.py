@@ -1,0 +1,70 @@
+"""GetCartSummary: a cart's lines with today's names and prices."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from holdfast.contracts.http import CURRENCY
+from holdfast.resilience.deadline import Deadline
+from query_service.adapters.elasticsearch import ReadIndex
+from query_service.queries.pages import Json
+from query_service.waiting import ReadModelBehind, TokenWaits
+
+
+@dataclass(frozen=True, slots=True)
+class CartAnswer:
+    """`complete` is False when a line's product is not in the read model yet: it stands there under its code, at 0."""
+
+    cart: Json
+    complete: bool
+
+
+class CartQueries:
+    """Raises ReadModelBehind and what ReadIndex raises."""
+
+    def __init__(self, index: ReadIndex, waits: TokenWaits) -> None:
+        self._index = index
+        self._waits = waits
+
+    async def get(self, cart_id: str, at_least: int, deadline: Deadline) -> CartAnswer:
+        """The cart at version `at_least` or newer (0: as it is); one never used is empty, at version 0."""
+        document = await self._waits.read(
+            cart_id,
+            lambda: self._index.get("carts", cart_id, deadline),
+            lambda found: at_least == 0 or (found is not None and found["version"] >= at_least),
+            what=f"cart-{cart_id}@{at_least}",
+            deadline=deadline,
+        )
+        if document is None:
+            return CartAnswer(_cart(cart_id, [], 0), complete=True)
+        ids = [line["product_id"] for line in document["lines"]]
+        products = await self._index.get_many("products", ids, deadline, fields=("name", "unit_amount"))
+        # Carts and products come by different topics, so a cart can be ahead of a product made just before it. With a
+        # token the write model is asked; without one a cart that can be seen beats an error.
+        complete = len(products) == len(set(ids))
+        if not complete and at_least:
+            raise ReadModelBehind(f"every product of cart-{cart_id}")
+        lines = [_line(line, products.get(line["product_id"])) for line in document["lines"]]
+        return CartAnswer(_cart(cart_id, lines, document["version"]), complete)
+
+
+def _line(line: Json, product: Mapping[str, object] | None) -> Json:
+    known = product or {"name": line["product_id"], "unit_amount": 0}
+    unit_amount = known["unit_amount"]
+    assert isinstance(unit_amount, int)
+    return {
+        "product_id": line["product_id"],
+        "name": known["name"],
+        "quantity": line["quantity"],
+        "unit_amount": unit_amount,
+        "line_amount": unit_amount * line["quantity"],
+    }
+
+
+def _cart(cart_id: str, lines: list[Json], version: int) -> Json:
+    return {
+        "cart_id": cart_id,
+        "lines": lines,
+        "total_amount": sum(line["line_amount"] for line in lines),
+        "currency": CURRENCY,
+        "version": version,
+    }

@@ -1,0 +1,64 @@
+"""FetchUserProfiles for an admin, and the caller's own profile."""
+
+from datetime import datetime
+from typing import Final
+
+from holdfast.contracts.cursors import decode_cursor, parse_time
+from holdfast.contracts.messages import rfc3339
+from holdfast.resilience.deadline import Deadline
+from query_service.adapters.elasticsearch import ReadIndex
+from query_service.queries.pages import Json, page
+from query_service.search.words import best_of, exact, prefix, words
+from query_service.waiting import ReadModelBehind, TokenWaits
+
+_PROFILE: Final = ("customer_id", "name", "email", "address", "version")
+
+
+class CustomerQueries:
+    """Raises CursorInvalid, ReadModelBehind and what ReadIndex raises."""
+
+    def __init__(self, index: ReadIndex, waits: TokenWaits) -> None:
+        self._index = index
+        self._waits = waits
+
+    async def own(self, customer_id: str, at_least: int, deadline: Deadline) -> Json:
+        """The caller's profile at version `at_least` or newer."""
+        document = await self._waits.read(
+            customer_id,
+            lambda: self._index.get("customers", customer_id, deadline),
+            lambda found: at_least == 0 or (found is not None and found["version"] >= at_least),
+            what=f"customer-{customer_id}@{at_least}",
+            deadline=deadline,
+        )
+        if document is None:  # whoever has a customer's token is registered: only the read model does not know it yet
+            raise ReadModelBehind(f"customer-{customer_id}")
+        return _profile(document)
+
+    async def all(self, q: str | None, limit: int, cursor: str | None, deadline: Deadline) -> Json:
+        """A page of all profiles, newest first; `q` finds by name, e-mail and id, every word by its beginning."""
+        scope = {"list": "admin-customers", "q": q}
+        conditions: list[Json] = []
+        if q is not None:
+            conditions += [best_of(exact("search", word, 1), prefix("search", word, 1)) for word in words(q)]
+            conditions += [] if words(q) else [{"match_none": {}}]
+        registered_at = {"order": "desc", "format": "strict_date_optional_time_nanos"}
+        asked: Json = {
+            "query": {"bool": {"filter": conditions}},
+            "sort": [{"registered_at": registered_at}, {"customer_id": "desc"}],
+            "size": limit + 1,
+            "track_total_hits": True,
+            "_source": list(_PROFILE),
+        }
+        if cursor is not None:
+            moment, customer_id = decode_cursor(cursor, (str, str), scope)
+            asked["search_after"] = [rfc3339(_time(moment)), customer_id]
+        found = await self._index.search("customers", asked, deadline)
+        return page(found, limit, scope, _profile)
+
+
+def _time(value: str | int | float) -> datetime:
+    return parse_time(value)
+
+
+def _profile(document: Json) -> Json:
+    return {name: document.get(name) for name in _PROFILE}

@@ -1,0 +1,159 @@
+"""ListOrders and GetOrderDetails for their owner, ListPendingOrders and the like for an admin."""
+
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from typing import Any, Final, Literal
+from uuid import UUID
+
+from holdfast.contracts.cursors import decode_cursor, decode_order_cursor, encode_order_cursor, parse_time
+from holdfast.contracts.http import OrderStatus
+from holdfast.contracts.messages import rfc3339
+from holdfast.resilience.deadline import Deadline
+from query_service.adapters.elasticsearch import ReadIndex
+from query_service.queries.errors import OrderUnknown
+from query_service.queries.pages import Json, page
+from query_service.search.words import best_of, exact, prefix, words
+from query_service.waiting import ReadModelBehind, TokenWaits
+
+_SUMMARY: Final = ("order_id", "status", "total_amount", "currency", "placed_at", "version")
+_ADMIN_SUMMARY: Final = (*_SUMMARY, "customer_id")
+_DETAILS: Final = (*_SUMMARY, "lines", "shipping_address", "refund")
+Place = tuple[datetime, str]
+
+
+class OrderQueries:
+    """Raises OrderUnknown, CursorInvalid, ReadModelBehind and what ReadIndex raises."""
+
+    def __init__(self, index: ReadIndex, waits: TokenWaits) -> None:
+        self._index = index
+        self._waits = waits
+
+    async def get(self, order_id: str, owner: str | None, at_least: int, caller_id: str, deadline: Deadline) -> Json:
+        """The order if it is `owner`'s (None: whoever's), at version `at_least` or newer."""
+        document = await self._waits.read(
+            caller_id,
+            lambda: self._index.get("orders", order_id, deadline),
+            lambda found: _settled(found, owner, at_least),
+            what=f"order-{order_id}@{at_least}",
+            deadline=deadline,
+        )
+        if document is None or owner not in (None, document["customer_id"]):
+            raise OrderUnknown(order_id)
+        return {name: document[name] for name in _DETAILS}
+
+    async def own(
+        self,
+        owner: str,
+        status: OrderStatus | None,
+        limit: int,
+        cursor: str | None,
+        at_least: Mapping[str, int],
+        deadline: Deadline,
+    ) -> Json:
+        """A page of the owner's orders, newest first. `at_least` is order id → version out of the caller's token.
+
+        A search sees a write up to a second late (CORRECTNESS 21). When the page shows less than the token's orders,
+        ReadModelBehind is raised.
+        """
+        after = None if cursor is None else _place(*decode_order_cursor(cursor, status))
+        known = await self._at_least(owner, at_least, deadline)
+        conditions: list[Json] = [{"term": {"customer_id": owner}}]
+        if status is not None:
+            conditions.append({"term": {"status": status}})
+        asked = _search({"bool": {"filter": conditions}}, "desc", limit, _SUMMARY)
+        if after is not None:
+            asked["search_after"] = [_moment(after[0]), after[1]]
+        found = await self._index.search("orders", asked, deadline)
+        shown = [hit["_source"] for hit in found["hits"]["hits"][:limit]]
+        more = len(found["hits"]["hits"]) > limit
+        mine = [document for document in known.values() if document["customer_id"] == owner]
+        if missing := _missing(mine, shown, status, after, more=more):
+            raise ReadModelBehind(f"order-{missing} in its lists")
+        last = (datetime.fromisoformat(shown[-1]["placed_at"]), UUID(shown[-1]["order_id"])) if more else None
+        return {
+            "items": [_reduced(document, _SUMMARY) for document in shown],
+            "next_cursor": None if last is None else encode_order_cursor(*last, status),
+            "total": found["hits"]["total"]["value"],
+        }
+
+    async def all(
+        self, status: OrderStatus | None, q: str | None, limit: int, cursor: str | None, deadline: Deadline
+    ) -> Json:
+        """A page of everybody's orders: the pending ones (paid) oldest first, else newest first."""
+        scope = {"list": "admin-orders", "status": status, "q": q}
+        conditions: list[Json] = [] if status is None else [{"term": {"status": status}}]
+        if q is not None:
+            conditions += [best_of(exact("search", word, 1), prefix("search", word, 1)) for word in words(q)]
+            conditions += [] if words(q) else [{"match_none": {}}]
+        order: Literal["asc", "desc"] = "asc" if status == "paid" else "desc"
+        asked = _search({"bool": {"filter": conditions}}, order, limit, _ADMIN_SUMMARY)
+        if cursor is not None:
+            placed_at, order_id = decode_cursor(cursor, (str, str), scope)
+            asked["search_after"] = [_moment(parse_time(placed_at)), order_id]
+        found = await self._index.search("orders", asked, deadline)
+        return page(found, limit, scope, lambda document: _reduced(document, _ADMIN_SUMMARY))
+
+    async def _at_least(self, owner: str, at_least: Mapping[str, int], deadline: Deadline) -> dict[str, Json]:
+        fields = (*_SUMMARY, "customer_id")
+        return await self._waits.read(
+            owner,
+            lambda: self._index.get_many("orders", at_least, deadline, fields=fields),
+            lambda found: all(
+                order_id in found and found[order_id]["version"] >= version for order_id, version in at_least.items()
+            ),
+            what="the orders of the token",
+            deadline=deadline,
+        )
+
+
+def _settled(document: Json | None, owner: str | None, at_least: int) -> bool:
+    if at_least == 0:
+        return True
+    if document is None:
+        return False
+    return owner not in (None, document["customer_id"]) or document["version"] >= at_least
+
+
+def _search(query: Json, order: Literal["asc", "desc"], limit: int, fields: tuple[str, ...]) -> dict[str, Any]:
+    placed_at = {"order": order, "format": "strict_date_optional_time_nanos"}
+    return {
+        "query": query,
+        "sort": [{"placed_at": placed_at}, {"order_id": order}],
+        "size": limit + 1,
+        "track_total_hits": True,
+        "_source": list(fields),
+    }
+
+
+def _missing(
+    known: list[Json], shown: list[Json], status: OrderStatus | None, after: Place | None, *, more: bool
+) -> str | None:
+    """The id of an order that the page does not show as it is known to be, None if there is none."""
+    versions = {document["order_id"]: document["version"] for document in shown}
+    last = _place_of(shown[-1]) if more and shown else None
+    for document in known:
+        order_id, place = document["order_id"], _place_of(document)
+        belongs = (
+            status in (None, document["status"])
+            and (after is None or place < after)
+            and (last is None or place >= last)
+        )
+        if belongs != (order_id in versions) or versions.get(order_id, document["version"]) < document["version"]:
+            return str(order_id)
+    return None
+
+
+def _place(placed_at: datetime, order_id: UUID) -> Place:
+    return placed_at, str(order_id)
+
+
+def _place_of(document: Json) -> Place:
+    return datetime.fromisoformat(document["placed_at"]), document["order_id"]
+
+
+def _moment(moment: datetime) -> str:
+    return rfc3339(moment.astimezone(UTC))
+
+
+def _reduced(document: Json, fields: tuple[str, ...]) -> Json:
+    return {name: document[name] for name in fields}
