@@ -7,7 +7,7 @@ from dataclasses import replace
 
 from fastapi import APIRouter, FastAPI
 
-from command_service.api import problems
+from command_service.api import admin, carts, orders, problems, reads, streams
 from command_service.parts import CHECKOUT_POOL_NAME, Parts
 from command_service.settings import Settings
 from command_service.storage import Pool, Preparation, Storage
@@ -20,7 +20,7 @@ from holdfast.service.health import Health, Readiness
 SERVICE = "command-service"
 
 # Every router of the service.
-ROUTERS: Sequence[APIRouter] = ()
+ROUTERS: Sequence[APIRouter] = (carts.router, admin.router, reads.router, orders.router, streams.router)
 
 
 def build(settings: Settings) -> FastAPI:
@@ -43,7 +43,7 @@ def build(settings: Settings) -> FastAPI:
             storage.database.close()
 
     health = Health(
-        readiness=lambda: Readiness(storage.prepared, storage.states),
+        readiness=lambda: Readiness(storage.prepared.is_set(), storage.states),
         dependencies=lambda: [line.as_json() for line in dependencies.status()],
     )
     app = create_app(SERVICE, settings, routers=ROUTERS, health=health, lifespan=lifespan)

@@ -4,7 +4,6 @@ Domain events may change with the domain; what stands here changes only with the
 """
 
 from collections.abc import Mapping
-from dataclasses import asdict
 from typing import Any, Final, assert_never
 
 from command_service.codec import KIND_OF_NAME
@@ -13,7 +12,7 @@ from command_service.domain.events import CartEvent, CustomerEvent, OrderEvent, 
 from command_service.domain.values import Address
 from holdfast.contracts import messages
 from holdfast.contracts.messages import Message
-from holdfast.eventstore import RecordedEvent, UnknownEventType
+from holdfast.eventstore import RecordedEvent, UnknownEventType, UpcastLoop
 
 Event = CartEvent | OrderEvent | ProductEvent | CustomerEvent
 Published = tuple[str, Mapping[str, Any]]
@@ -31,7 +30,7 @@ def publish(recorded: RecordedEvent) -> Message:
     """
     try:
         event = KIND_OF_NAME[recorded.kind_name].read(recorded)
-    except (KeyError, ValueError, UnknownEventType):
+    except (KeyError, ValueError, UnknownEventType, UpcastLoop):
         return _message(recorded, recorded.type, recorded.schema_version, {})
     name, data = published_form(event)
     return _message(recorded, name, SCHEMA_VERSION, data)
@@ -173,4 +172,13 @@ def _customer(event: CustomerEvent) -> Published:
 
 
 def _address(address: Address | None) -> messages.AddressData | None:
-    return messages.AddressData(**asdict(address)) if address else None
+    if address is None:
+        return None
+    return messages.AddressData(
+        name=address.name,
+        line1=address.line1,
+        line2=address.line2,
+        city=address.city,
+        postcode=address.postcode,
+        country=address.country,
+    )

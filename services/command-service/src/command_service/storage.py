@@ -55,7 +55,7 @@ class Storage:
             pools={pool.name: pool.settings for pool in pools if pool.name != "default"},
             guards=self.guards,
         )
-        self.prepared = False
+        self.prepared = asyncio.Event()
 
     @property
     def states(self) -> dict[str, str]:
@@ -63,7 +63,7 @@ class Storage:
         return {guard.name: self._state(guard) for guard in self.guards.values()}
 
     def _state(self, guard: Guard) -> str:
-        if not self.prepared:
+        if not self.prepared.is_set():
             return "not prepared"
         state = guard.breaker.state
         return "up" if state == "closed" else f"breaker {state}"
@@ -75,7 +75,7 @@ class Storage:
         Preparations may use the database, must be repeatable, and have the service's traffic beside them.
         """
         await _until_done("migrate", self._migrate)
-        self.prepared = True
+        self.prepared.set()
         for number, preparation in enumerate(preparations, 1):
             await _until_done(f"preparation {number}", preparation)
         while True:

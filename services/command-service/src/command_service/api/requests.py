@@ -1,0 +1,128 @@
+"""What the routes take from a request beside path and body, as FastAPI dependencies."""
+
+import re
+from collections.abc import Callable
+from typing import Annotated, Any, Final
+
+import orjson
+from fastapi import Depends, Request
+
+from command_service.domain.refusals import OrderUnknown, ProductUnknown
+from command_service.domain.values import OrderId, ProductId
+from command_service.handlers.requests import CommandRequest, Refused
+from command_service.parts import Parts
+from holdfast.contracts.consistency import decode_consistency
+from holdfast.contracts.http import PRODUCT_ID_PATTERN, UUID_PATTERN
+from holdfast.eventstore import CommandKey, Metadata, fingerprint, scoped_key
+from holdfast.service.auth import admin_caller, any_caller, registered_caller
+from holdfast.service.context import current
+from holdfast.service.problems import Problem
+from holdfast.service.tokens import Caller
+
+_KEY: Final = re.compile(r"[\x21-\x7e]{1,255}")
+_VERSION: Final = re.compile(r'"([0-9]{1,15})"|([0-9]{1,15})')
+
+
+async def _parts(request: Request) -> Parts:
+    parts: Parts = request.app.state.parts
+    return parts
+
+
+def idempotency_key(request: Request) -> str | None:
+    """The caller's Idempotency-Key, None without one.
+
+    Raises Problem 422 unless it is 1-255 visible ASCII characters.
+    """
+    key = request.headers.get("idempotency-key")
+    if key is not None and not _KEY.fullmatch(key):
+        detail = "an Idempotency-Key has 1 to 255 visible ASCII characters"
+        raise Problem(422, "invalid", detail, errors=[("Idempotency-Key", detail)])
+    return key
+
+
+def if_match(request: Request) -> int | None:
+    """The version of If-Match, None without one. Raises Problem 422 for anything but `"version"` (quotes may lack)."""
+    value = request.headers.get("if-match")
+    if value is None:
+        return None
+    match = _VERSION.fullmatch(value.strip())
+    if match is None:
+        detail = 'If-Match has to be a version in quotes, such as "3"'
+        raise Problem(422, "invalid", detail, errors=[("If-Match", detail)])
+    return int(match[1] or match[2])
+
+
+async def request_fingerprint(request: Request) -> str:
+    """The hash of method, path and body: the same for the same JSON, however it is written."""
+    raw = await request.body()
+    try:
+        body: Any = orjson.loads(raw) if raw else None
+    except orjson.JSONDecodeError:
+        body = raw.hex()  # the body's own validation will refuse it
+    return fingerprint([request.method, request.url.path, body])
+
+
+def request_metadata(actor: str | None, key: CommandKey | None) -> Metadata:
+    """The audit trail of the request at hand: caused by the command, which its key names, else by the request."""
+    context = current()
+    cause = key.hash if key else context.request_id
+    return Metadata(actor, correlation_id=context.request_id, causation_id=cause, traceparent=context.traceparent)
+
+
+def _command(caller_of: Callable[[Request], Caller]) -> Callable[..., Any]:
+    async def make(request: Request) -> CommandRequest:
+        caller = caller_of(request)
+        given = idempotency_key(request)
+        # The scope is the caller alone: the same key on another command of theirs is another body (CORRECTNESS 1).
+        key = (
+            CommandKey(scoped_key(caller.subject, "", given), await request_fingerprint(request))
+            if given is not None
+            else None
+        )
+        return CommandRequest(
+            subject=caller.subject,
+            role=caller.role,
+            deadline=current().deadline,
+            metadata=request_metadata(caller.subject, key),
+            key=key,
+            expected_version=if_match(request),
+        )
+
+    return make
+
+
+def _caller(caller_of: Callable[[Request], Caller]) -> Callable[..., Any]:
+    async def make(request: Request) -> Caller:  # FastAPI would run a plain function on a thread
+        return caller_of(request)
+
+    return make
+
+
+async def read_token(request: Request) -> None:
+    """Checks the Consistency-Token of a read. The write model is never behind it, so nothing else is done with it."""
+    decode_consistency(request.headers.getlist("consistency-token"))
+
+
+async def _product_id(product_id: str) -> ProductId:
+    if not re.fullmatch(PRODUCT_ID_PATTERN, product_id):
+        raise Refused(ProductUnknown(ProductId(product_id)))
+    return ProductId(product_id)
+
+
+async def _order_id(order_id: str) -> OrderId:
+    lower = order_id.lower()
+    if not re.fullmatch(UUID_PATTERN, lower):
+        raise Refused(OrderUnknown())
+    return OrderId(lower)
+
+
+FromParts = Annotated[Parts, Depends(_parts)]
+AnyCaller = Annotated[Caller, Depends(_caller(any_caller))]
+RegisteredCaller = Annotated[Caller, Depends(_caller(registered_caller))]
+AdminsOnly = Depends(_caller(admin_caller))
+AnyCommand = Annotated[CommandRequest, Depends(_command(any_caller))]
+RegisteredCommand = Annotated[CommandRequest, Depends(_command(registered_caller))]
+AdminCommand = Annotated[CommandRequest, Depends(_command(admin_caller))]
+PathProductId = Annotated[ProductId, Depends(_product_id)]
+PathOrderId = Annotated[OrderId, Depends(_order_id)]
+"""Path parameters; an id that no product or order can have is unknown, not invalid."""

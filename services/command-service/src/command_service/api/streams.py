@@ -1,0 +1,37 @@
+"""Any aggregate's history and its state at any version, for administrators."""
+
+import re
+from typing import Annotated, Final
+
+from fastapi import APIRouter, Depends, Query
+from fastapi.responses import Response
+
+from command_service.api.answers import read_answer
+from command_service.api.events import audited
+from command_service.api.requests import AdminsOnly, FromParts, read_token
+from command_service.handlers.reading import read_history
+from holdfast.eventstore import StreamUnknown
+from holdfast.service.context import current
+
+router = APIRouter(dependencies=[Depends(read_token)])
+_STREAM_ID: Final = re.compile(r"[a-z]{1,20}-[A-Za-z0-9._-]{1,40}")
+
+
+@router.get("/api/admin/streams/{stream_id}", dependencies=[AdminsOnly])
+async def get_stream(
+    stream_id: str,
+    parts: FromParts,
+    at_version: Annotated[int | None, Query(ge=1, le=2**53)] = None,
+) -> Response:
+    if not _STREAM_ID.fullmatch(stream_id):
+        raise StreamUnknown(stream_id)
+    found = await read_history(parts.database, current().deadline, stream_id, at_version)
+    stream = found.stream
+    return read_answer(
+        {
+            "stream_id": stream.stream_id,
+            "version": stream.version,
+            "state": stream.kind.dump_state(stream.state),
+            "events": [audited(event) for event in found.events],
+        }
+    )

@@ -1,0 +1,107 @@
+"""Reads of the write model: the state of one aggregate as last committed. Nothing here locks."""
+
+from dataclasses import dataclass
+from typing import Any
+
+from command_service.adapters.summaries import Offer, read_offers
+from command_service.codec import CART, CUSTOMER, KIND_OF_NAME, ORDER, PRODUCT
+from command_service.domain.cart import Cart
+from command_service.domain.customer import Customer
+from command_service.domain.order import ExistingOrder, NoOrder
+from command_service.domain.product import Product
+from command_service.domain.refusals import OrderUnknown
+from command_service.domain.values import OrderId, ProductId
+from command_service.handlers.requests import Refused
+from holdfast.eventstore import (
+    Database,
+    Kind,
+    RecordedEvent,
+    Stream,
+    StreamUnknown,
+    Transaction,
+    history,
+    read_stream,
+    state_at,
+)
+from holdfast.resilience.deadline import Deadline
+
+MAX_STREAM_EVENTS = 10_000
+"""Most events in one answer of a stream's history; the newest are given (a hot product has one for each sale)."""
+
+
+@dataclass(frozen=True, slots=True)
+class PricedCart:
+    """A cart and the present offers of its products."""
+
+    cart: Cart
+    offers: dict[str, Offer]
+    version: int
+
+
+@dataclass(frozen=True, slots=True)
+class StreamHistory:
+    """A stream at a version, and the events that led there, oldest first."""
+
+    stream: Stream[Any]
+    events: list[RecordedEvent]
+
+
+async def read_product(database: Database, deadline: Deadline, product_id: ProductId) -> Stream[Product]:
+    """The product's stream; absent: version 0."""
+    async with database.transaction(deadline) as tx:
+        return await read_stream(tx, (PRODUCT, product_id))
+
+
+async def read_profile(database: Database, deadline: Deadline, customer_id: str) -> Stream[Customer]:
+    """The customer's stream; absent for a guest: version 0."""
+    async with database.transaction(deadline) as tx:
+        return await read_stream(tx, (CUSTOMER, customer_id))
+
+
+async def read_cart(database: Database, deadline: Deadline, customer_id: str) -> PricedCart:
+    """The customer's cart, empty at version 0 if it was never used."""
+    async with database.transaction(deadline) as tx:
+        stream: Stream[Cart] = await read_stream(tx, (CART, customer_id))
+        offers = await read_offers(tx, stream.state.lines) if stream.state.lines else {}
+    return PricedCart(stream.state, offers, stream.version)
+
+
+async def read_order(
+    database: Database, deadline: Deadline, owner: str, order_id: OrderId
+) -> tuple[Stream[Any], ExistingOrder]:
+    """The owner's order. Raises Refused(OrderUnknown), for someone else's too."""
+    async with database.transaction(deadline) as tx:
+        return await _own_order(tx, owner, order_id)
+
+
+async def read_order_history(
+    database: Database, deadline: Deadline, owner: str, order_id: OrderId, after_version: int, limit: int
+) -> StreamHistory:
+    """Up to `limit` events of the owner's order above a version. Raises Refused(OrderUnknown)."""
+    async with database.transaction(deadline) as tx:
+        stream, _ = await _own_order(tx, owner, order_id)
+        return StreamHistory(stream, await history(tx, stream.stream_id, after_version + 1, stream.version, limit))
+
+
+async def read_history(database: Database, deadline: Deadline, stream_id: str, at_version: int | None) -> StreamHistory:
+    """Any stream as it was at a version, its newest if None or beyond. Raises StreamUnknown."""
+    name, _, identity = stream_id.partition("-")
+    kind: Kind[Any, Any] | None = KIND_OF_NAME.get(name)
+    if kind is None:
+        raise StreamUnknown(stream_id)
+    async with database.transaction(deadline) as tx:
+        stream: Stream[Any] = await read_stream(tx, (kind, identity))
+        if not stream.exists:
+            raise StreamUnknown(stream_id)
+        if at_version is not None and at_version < stream.version:
+            stream = await state_at(tx, kind, identity, at_version)
+        first = max(1, stream.version - MAX_STREAM_EVENTS + 1)
+        return StreamHistory(stream, await history(tx, stream_id, first, stream.version))
+
+
+async def _own_order(tx: Transaction, owner: str, order_id: OrderId) -> tuple[Stream[Any], ExistingOrder]:
+    stream: Stream[Any] = await read_stream(tx, (ORDER, order_id))
+    order = stream.state
+    if isinstance(order, NoOrder) or stream.owner != owner:
+        raise Refused(OrderUnknown())
+    return stream, order
