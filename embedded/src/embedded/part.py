@@ -158,12 +158,6 @@ class Part:
         delay = 0.0 if steady else min(_FIRST_DELAY_S * 2 ** (self._quick_deaths - 1), _LONGEST_DELAY_S)
         self._restart_at = time.monotonic() + delay
 
-    def see_ready(self) -> None:
-        """Asks a starting program whether it serves, and notes it when it does."""
-        pid = self.pid
-        if self.program.ready() and self.state is State.STARTING and self.pid == pid is not None:
-            self.enter(State.UP)
-
     def tree(self) -> list[psutil.Process]:
         """Its process and all below it."""
         try:

@@ -28,12 +28,16 @@ class Supervisor:
     """The parts of one stack; `run` returns when it has been stopped and all of them have ended.
 
     Every part has one task that watches it, tick by tick: seen to have died, started when due, asked whether it
-    serves, relieved of a fault whose time is over. The commands take turns with it.
+    serves, relieved of a fault whose time is over. The commands take turns with it. It ends with the process
+    `while_pid`; at the end a part has `grace_s` to end by itself.
     """
 
-    def __init__(self, programs: Iterable[Program], logs: Path, while_pid: int | None = None) -> None:
+    def __init__(
+        self, programs: Iterable[Program], logs: Path, while_pid: int | None = None, grace_s: float = _GRACE_S
+    ) -> None:
         self.parts = {program.name: Part(program, logs / f"{program.name}.log") for program in programs}
         self._stopping = False
+        self._grace_s = grace_s
         self._while = None if while_pid is None else psutil.Process(while_pid)
 
     async def run(self, on_ready: Callable[[], Coroutine[None, None, None]]) -> None:
@@ -97,7 +101,6 @@ class Supervisor:
         part = self._part(name)
         async with part.turn:
             self._must_run(part)
-            await asyncio.to_thread(part.resume)
             part.stopped_share = stopped_share
             part.enter(State.SLOW, for_s)
 
@@ -142,12 +145,20 @@ class Supervisor:
                 if part.state is State.SLOW:
                     await self._one_slow_period(part)
             if part.state is State.STARTING:
-                await asyncio.to_thread(part.see_ready)
+                await self._see_whether_ready(part)
             if part.state is not State.SLOW:
                 await asyncio.sleep(_TICK_S)
 
     async def _start(self, part: Part) -> None:
         await asyncio.to_thread(part.start)
+
+    async def _see_whether_ready(self, part: Part) -> None:
+        """Asks without holding the part's turn, since the answer may take seconds and a fault must not wait for it."""
+        pid, since = part.pid, part.since
+        ready = pid is not None and await asyncio.to_thread(part.program.ready)
+        async with part.turn:
+            if ready and part.state is State.STARTING and (part.pid, part.since) == (pid, since):
+                part.enter(State.UP)
 
     async def _lift(self, part: Part) -> None:
         if part.state is State.DOWN:
@@ -199,7 +210,7 @@ class Supervisor:
             wave = [part for part in self.parts.values() if part.program.is_server is servers]
             for part in wave:
                 part.end_kindly()
-            deadline = time.monotonic() + _GRACE_S
+            deadline = time.monotonic() + self._grace_s
             while not all(part.ended() for part in wave) and time.monotonic() < deadline:
                 time.sleep(_TICK_S / 10)
             for part in wave:

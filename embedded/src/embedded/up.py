@@ -3,8 +3,8 @@
 import asyncio
 import os
 import time
-from collections.abc import Callable, Coroutine, Mapping, Sequence
-from contextlib import suppress
+from collections.abc import Callable, Coroutine, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 
 from embedded import fetch, places, ports, services, trees
 from embedded.control import Control
@@ -29,28 +29,38 @@ def up(
     Raises state.AlreadyRuns, ports.PortTaken, artifacts.FetchFailed and places.NoPlace before anything is started.
     """
     began = time.monotonic()
-    with state.held():
-        mark = str(state.path)
-        trees.kill(lambda: trees.marked(mark, state.servers))
+    with cleared(state):
         chosen = ports.choose(services.port_names(names), given_ports)
         ground = None
         if any(name in services.SERVERS for name in names):
             ground = Ground(fetch.fetch(report), state.servers, places.server_account(), chosen)
-        # All that is started from here on inherits the mark by which the next start finds what this one left.
-        os.environ[trees.MARK] = mark
         programs = services.programs(names, state.path, chosen, ground)
-        supervisor = Supervisor(programs, state.logs, while_pid)
         state.write(chosen, services.addresses(chosen))
-        asyncio.run(_supervise(supervisor, state, lambda: on_ready(supervisor, time.monotonic() - began)))
+        supervise(state, Supervisor(programs, state.logs, while_pid), began, on_ready)
 
 
-async def _supervise(
-    supervisor: Supervisor, state: StateDirectory, on_ready: Callable[[], Coroutine[None, None, None]]
-) -> None:
-    server = await asyncio.start_unix_server(Control(supervisor).answer, sock=state.listen())
-    try:
-        await supervisor.run(on_ready)
-    finally:
-        server.close()
-        with suppress(FileNotFoundError):
-            (state.path / "control").unlink()
+@contextmanager
+def cleared(state: StateDirectory) -> Iterator[None]:
+    """Holds the state directory, and has ended whatever a supervisor that was killed has left of the stack.
+
+    What is started inside inherits the mark by which the next one would find it. Raises state.AlreadyRuns.
+    """
+    with state.held():
+        mark = str(state.path)
+        trees.kill(lambda: trees.marked(mark, state.servers))
+        os.environ[trees.MARK] = mark
+        yield
+
+
+def supervise(state: StateDirectory, supervisor: Supervisor, began: float, on_ready: OnReady) -> None:
+    """Runs the supervisor's parts and answers commands until its end; `began` is of time.monotonic."""
+
+    async def serve() -> None:
+        server = await asyncio.start_unix_server(Control(supervisor).answer, sock=state.listen())
+        try:
+            await supervisor.run(lambda: on_ready(supervisor, time.monotonic() - began))
+        finally:
+            server.close()
+            (state.path / "control").unlink(missing_ok=True)
+
+    asyncio.run(serve())
