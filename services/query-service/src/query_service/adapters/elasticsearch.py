@@ -9,7 +9,6 @@ from elasticsearch import ApiError, AsyncElasticsearch, NotFoundError, OrjsonSer
 from holdfast.contracts.documents import alias
 from holdfast.contracts.messages import Topic
 from holdfast.resilience.deadline import Deadline
-from holdfast.resilience.errors import DependencyUnavailable
 from holdfast.resilience.guard import Guard
 from holdfast.resilience.outcome import Outcome, errors_are_failures
 
@@ -92,21 +91,25 @@ class ReadIndex:
         return found
 
     async def _call(self, deadline: Deadline, ask: Callable[[], Awaitable[Any]]) -> Json:
-        async with self._guard(deadline):
-            try:
-                async with asyncio.timeout(self._timeout_s):
-                    answer = await ask()
-            except TimeoutError as error:
-                raise self._guard.unavailable("timeout") from error
-            except ApiError as error:
-                raise self._refused(error) from error
-            except TransportError as error:
-                raise self._guard.unavailable("connect") from error
-            body: Json = answer.body
-            return body
+        try:
+            async with self._guard(deadline):
+                return await self._ask(ask)
+        except NotFoundError as error:
+            # No such alias (a document that is not there is no error here): this topic's reads are away, while to the
+            # breaker, which guards all topics, Elasticsearch answered.
+            raise self._guard.unavailable() from error
 
-    def _refused(self, error: ApiError) -> ApiError | DependencyUnavailable:
-        # 404 is a missing alias (a document that is not there is no error here), 429 a full queue of Elasticsearch's.
-        if isinstance(error, NotFoundError) or error.status_code == 429 or error.status_code >= 500:
-            return self._guard.unavailable()
-        return error
+    async def _ask(self, ask: Callable[[], Awaitable[Any]]) -> Json:
+        try:
+            async with asyncio.timeout(self._timeout_s):
+                answer = await ask()
+        except TimeoutError as error:
+            raise self._guard.unavailable("timeout") from error
+        except ApiError as error:
+            if error.status_code == 429 or error.status_code >= 500:  # 429: a full queue of Elasticsearch's own
+                raise self._guard.unavailable() from error
+            raise
+        except TransportError as error:
+            raise self._guard.unavailable("connect") from error
+        body: Json = answer.body
+        return body

@@ -6,7 +6,7 @@ from itertools import pairwise
 from typing import Any, Final, Literal
 
 from holdfast.contracts.cursors import Kind, SortValue
-from query_service.search.words import Query, best_of, exact, forgives_a_typo, fuzzy, prefix, singular, words
+from query_service.search.words import Query, best_of, exact, forgives_a_typo, fuzzy, other_number, prefix, words
 
 Sort = Literal["relevance", "price", "-price", "name", "newest"]
 
@@ -140,8 +140,8 @@ def _word(word: str) -> Query:
         exact("description", word, _DESCRIPTION_EXACT),
         prefix("description", word, _DESCRIPTION_PREFIX),
     ]
-    if (one := singular(word)) is not None:
-        ways += [exact("name", one, _NAME_PREFIX), exact("description", one, _DESCRIPTION_PREFIX)]
+    if (other := other_number(word)) is not None:
+        ways += [exact("name", other, _NAME_PREFIX), exact("description", other, _DESCRIPTION_PREFIX)]
     if forgives_a_typo(word):
         ways += [fuzzy("name", word, _NAME_FUZZY), fuzzy("description", word, _DESCRIPTION_FUZZY)]
     return best_of(*ways)

@@ -24,15 +24,19 @@ def forgives_a_typo(word: str) -> bool:
     return len(word) >= _SHORTEST_FUZZY and not any(character.isdigit() for character in word)
 
 
-def singular(word: str) -> str | None:
-    """The likely English singular when it is more than one letter away (one letter is a forgiven typo), else None.
+def other_number(word: str) -> str | None:
+    """The likely singular of an English plural or the reverse, where they differ by more than the one letter that is
+    forgiven anyway or than a beginning; else None.
 
-    boxes → box, berries → berry. There is no stemmer in Elasticsearch's core; wrong guesses only find nothing.
+    boxes → box, berries → berry, berry → berries. There is no stemmer in Elasticsearch's core; a wrong guess finds
+    nothing.
     """
     if word.endswith("ies") and len(word) > _SHORTEST_STEM + 2:
         return word[:-3] + "y"
     if word.endswith("es") and len(word) >= _SHORTEST_STEM + 2:
         return word[:-2]
+    if word.endswith("y") and len(word) > _SHORTEST_STEM and word[-2] not in "aeiou":
+        return word[:-1] + "ies"
     return None
 
 
