@@ -51,6 +51,7 @@ class Scripted:
         self.answer: Answering = self._fine
         self._server: asyncio.Server | None = None
         self._writers: set[asyncio.StreamWriter] = set()
+        self._serving: set[asyncio.Task[None]] = set()
 
     async def _fine(self, seen: Seen) -> bytes:
         return reply()
@@ -62,7 +63,12 @@ class Scripted:
         self.answer = answer
 
     async def start(self, port: int = 0) -> None:
-        self._server = await asyncio.start_server(self._serve, "127.0.0.1", port)
+        def accept(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+            task = asyncio.create_task(self._serve(reader, writer))
+            self._serving.add(task)
+            task.add_done_callback(self._serving.discard)
+
+        self._server = await asyncio.start_server(accept, "127.0.0.1", port)
 
     @property
     def port(self) -> int:
@@ -78,6 +84,10 @@ class Scripted:
             self._server.close()
             for writer in tuple(self._writers):
                 writer.transport.abort()
+            for task in self._serving:
+                task.cancel()
+            if self._serving:
+                await asyncio.wait(self._serving)
             self._server = None
 
     async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:

@@ -19,7 +19,7 @@ class CallPolicy:
         Idempotency-Key. A call that is not is repeated only when it certainly was not sent (connect error).
     ends_when_lost: end the attempt when its replica misses its probes (checkout, whose attempts are long).
     fair_chance_s: a timeout of an attempt that was given less than this is neutral to the breaker: the caller's short
-        deadline is not the replica's fault. None: the attempt timeout, or 0.4 s without one.
+        deadline is not the replica's fault. None: four fifths of the attempt timeout, or 0.4 s without one.
     classify: how an answer counts; None: by its status, as `outcome.of_status` says.
     """
 
@@ -35,4 +35,4 @@ class CallPolicy:
         """Seconds an attempt needs to have been given for its timeout to count as a failure."""
         if self.fair_chance_s is not None:
             return self.fair_chance_s
-        return 0.4 if self.attempt_timeout_s is None else self.attempt_timeout_s
+        return 0.4 if self.attempt_timeout_s is None else 0.8 * self.attempt_timeout_s
