@@ -7,6 +7,7 @@ import re
 from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field
+from pydantic.json_schema import SkipJsonSchema
 
 from holdfast.contracts.http import OrderStatus
 
@@ -31,7 +32,9 @@ def _no_control(value: str) -> str:
     return value
 
 
-_Int = Annotated[int, BeforeValidator(_digits)]
+_DIGITS = BeforeValidator(_digits)  # after Field, else OpenAPI does not know the bounds
+_Absent = SkipJsonSchema[None]  # a query parameter is there or not, never null
+_Amount = Annotated[int, Field(ge=0, le=2**53, description="in pence"), _DIGITS]
 _Switch = Annotated[bool, BeforeValidator(_true_or_false)]
 _Words = Annotated[str, Field(max_length=200), AfterValidator(_no_control)]
 _Moment = Annotated[
@@ -54,35 +57,35 @@ class NoParameters(Parameters):
 
 
 class ListParameters(Parameters):
-    limit: Annotated[_Int, Field(ge=1, le=100, description="items a page")] = 20
-    cursor: Annotated[str, Field(max_length=2_000, description="`next_cursor` of the page before")] | None = None
+    limit: Annotated[int, Field(ge=1, le=100, description="items a page"), _DIGITS] = 20
+    cursor: Annotated[str, Field(max_length=2_000, description="`next_cursor` of the page before")] | _Absent = None
 
 
 class ProductParameters(ListParameters):
-    q: Annotated[_Words, Field(description="words to find; prefixes and a typo are forgiven")] | None = None
-    category: Annotated[str, Field(max_length=100), AfterValidator(_no_control)] | None = None
-    min_amount: Annotated[_Int, Field(ge=0, le=2**53, description="lowest price in pence")] | None = None
-    max_amount: Annotated[_Int, Field(ge=0, le=2**53, description="highest price in pence")] | None = None
-    in_stock: _Switch | None = None
-    sort: Literal["relevance", "price", "-price", "name", "newest"] | None = None
+    q: Annotated[_Words, Field(description="words to find; prefixes and a typo are forgiven")] | _Absent = None
+    category: Annotated[str, Field(max_length=100), AfterValidator(_no_control)] | _Absent = None
+    min_amount: _Amount | _Absent = None
+    max_amount: _Amount | _Absent = None
+    in_stock: _Switch | _Absent = None
+    sort: Literal["relevance", "price", "-price", "name", "newest"] | _Absent = None
 
 
 class OrderParameters(ListParameters):
-    status: OrderStatus | None = None
+    status: OrderStatus | _Absent = None
 
 
 class AdminOrderParameters(OrderParameters):
-    q: _Words | None = None
+    q: _Words | _Absent = None
 
 
 class CustomerParameters(ListParameters):
-    q: _Words | None = None
+    q: _Words | _Absent = None
 
 
 class SalesParameters(Parameters):
-    from_: Annotated[_Moment | None, Field(alias="from")] = None
-    to: _Moment | None = None
+    from_: Annotated[_Moment | _Absent, Field(alias="from")] = None
+    to: _Moment | _Absent = None
 
 
 class StreamParameters(Parameters):
-    at_version: Annotated[_Int, Field(ge=1, le=2**53)] | None = None
+    at_version: Annotated[int, Field(ge=1, le=2**53), _DIGITS] | _Absent = None
