@@ -60,13 +60,14 @@ class ReadModel:
             refused.update(await self._bulk(chunk))
         return refused
 
-    async def write_watermarks(self, index: str, drained_at: Mapping[int, datetime]) -> None:
-        """Store the watermark of each partition given."""
+    async def write_watermarks(self, drained_at: Mapping[str, Mapping[int, datetime]]) -> None:
+        """Store watermarks by index and partition, in one request."""
         operations = []
-        for partition, moment in drained_at.items():
-            document = WatermarkDocument(index=index, partition=partition, drained_at=rfc3339(moment))
-            header = {"index": {"_index": self._watermarks, "_id": f"{index}:{partition}"}}
-            operations.append(("", orjson.dumps(header) + b"\n" + orjson.dumps(document) + b"\n"))
+        for index, moments in drained_at.items():
+            for partition, moment in moments.items():
+                document = WatermarkDocument(index=index, partition=partition, drained_at=rfc3339(moment))
+                header = {"index": {"_index": self._watermarks, "_id": f"{index}:{partition}"}}
+                operations.append(("", orjson.dumps(header) + b"\n" + orjson.dumps(document) + b"\n"))
         if operations:
             await self._bulk(operations)
 
@@ -131,11 +132,12 @@ class ReadModel:
 
 
 def _require_done(outcome: Mapping[str, Any]) -> None:
-    """409 is "already there", 404 without an error a mark that is gone, 400 the document's own fault."""
-    status = outcome["status"]
-    if status < 300 or status in (400, 409) or (status == 404 and "error" not in outcome):
+    """409 is "already there", 404 without an error a mark that is gone, 400 the document's fault or a closed index."""
+    status, error = outcome["status"], outcome.get("error", {})
+    own_fault = status == 400 and not error["type"].startswith("index_")
+    if status < 300 or status == 409 or own_fault or (status == 404 and not error):
         return
-    raise StoreUnavailable(f"bulk: {status} {outcome.get('error')}", answered=status in (404, 429))
+    raise StoreUnavailable(f"bulk: {status} {error}", answered=status < 500)
 
 
 def _stored(document: Mapping[str, Any], mark: Mapping[str, Any]) -> Stored:
