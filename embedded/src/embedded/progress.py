@@ -1,17 +1,16 @@
 """The bar that shows a download."""
 
 import sys
-
-from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TimeRemainingColumn, TransferSpeedColumn
-
-from embedded.artifacts import Progress as Report
+from collections.abc import Callable
 
 
-def bar(total_bytes: int) -> Report:
+def bar(total_bytes: int) -> Callable[[int], None]:
     """Shows a bar on stderr from now until all bytes have come; without a terminal a line at each tenth."""
     if not sys.stderr.isatty():
         return _lines(total_bytes)
+    # Only here: rich takes a while to import, and mostly there is nothing to fetch.
     from rich.console import Console
+    from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TimeRemainingColumn, TransferSpeedColumn
 
     columns = (TextColumn("fetching the servers"), BarColumn(), DownloadColumn(), TransferSpeedColumn())
     shown = Progress(*columns, TimeRemainingColumn(), console=Console(stderr=True))
@@ -26,7 +25,7 @@ def bar(total_bytes: int) -> Report:
     return advance
 
 
-def _lines(total_bytes: int) -> Report:
+def _lines(total_bytes: int) -> Callable[[int], None]:
     done = told = 0
 
     def advance(size: int) -> None:

@@ -12,24 +12,29 @@ from pathlib import Path
 import requests
 from jgo.maven import Artifact, MavenContext
 
-from embedded import artifacts
+from embedded.download import context
+from embedded.versions import ELASTICSEARCH_VERSION, KAFKA_VERSION
+
+_KAFKA = f"org.apache.kafka:kafka_2.13:{KAFKA_VERSION}"
+_KAFKA_LOGGING = ("org.apache.logging.log4j", "log4j-slf4j-impl", "2.24.3")
+_ELASTICSEARCH = ("org.elasticsearch.distribution.integ-test-zip", "elasticsearch", ELASTICSEARCH_VERSION)
 
 
 def main() -> None:
     """Resolves Kafka with its dependencies and Elasticsearch's zip, and writes their checksums."""
     with tempfile.TemporaryDirectory() as cache:
-        maven = artifacts.context(Path(cache), lambda _: None, [])
+        maven = context(Path(cache), lambda _: None, [])
         lines = sorted(_locked(artifact) for artifact in _wanted(maven))
     head = "# group:name:packaging:version SHA-256 bytes; written by `python -m embedded.relock`\n"
     Path(__file__).with_name("artifacts.lock").write_text(head + "".join(lines))
 
 
 def _wanted(maven: MavenContext) -> list[Artifact]:
-    kafka = maven.create_dependency(":".join(artifacts.KAFKA))
+    kafka = maven.create_dependency(_KAFKA)
     resolved, transitive = maven.resolver.resolve([kafka])
-    group, name, version = artifacts.KAFKA_LOGGING
+    group, name, version = _KAFKA_LOGGING
     logging = maven.project(group, name).at_version(version).artifact()
-    group, name, version = artifacts.ELASTICSEARCH
+    group, name, version = _ELASTICSEARCH
     elasticsearch = maven.project(group, name).at_version(version).artifact(packaging="zip")
     return [*(dependency.artifact for dependency in resolved + transitive), logging, elasticsearch]
 
