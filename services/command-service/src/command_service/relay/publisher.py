@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Sequence
+from contextlib import suppress
 from datetime import datetime
 
 from aiokafka import AIOKafkaProducer, TopicPartition
@@ -16,6 +17,7 @@ from holdfast.messaging.topics import MAX_MESSAGE_BYTES
 
 _ENVELOPE_BYTES = 1024  # key, headers and Kafka's own framing around a value
 _NONE = -1
+_CLOSE_S = 1.0
 
 
 class PublishingFailed(Exception):
@@ -62,6 +64,12 @@ class Publisher:
             await self._producer.send_and_wait(topic_name(self._namespace, HEARTBEATS), heartbeat.to_bytes())
         except KafkaError as error:
             raise PublishingFailed(f"{type(error).__name__} {error}") from error
+
+    async def close(self) -> None:
+        """Flush and stop, for at most a second. Only for an orderly end: see `make_producer`."""
+        with suppress(TimeoutError):
+            async with asyncio.timeout(_CLOSE_S):
+                await self._producer.stop()
 
     async def restore_topics(self) -> None:
         """Make topics again that were deleted. Raises `KafkaUnavailable`, `TopicMismatch`."""

@@ -93,6 +93,7 @@ class Relay:
                 beats.result()
         finally:
             beats.cancel()
+        await publisher.close()
 
     async def _publisher(self) -> Publisher | None:
         """A publisher as soon as Kafka is there, None when stopped before."""

@@ -1,6 +1,7 @@
 """What the relay is told by its environment."""
 
 from pydantic import Field
+from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from command_service.settings import PostgresSettings
 
@@ -10,3 +11,13 @@ class RelaySettings(PostgresSettings):
 
     port: int = Field(8131, ge=1, le=65535, description="where /healthz, /readyz, /status and /metrics are served")
     kafka_bootstrap: str = Field("127.0.0.1:9092", description="Kafka's host:port, comma-separated")
+
+
+class StoreSettings(BaseSettings):
+    """What a command that only reads or repairs the event store is told."""
+
+    model_config = SettingsConfigDict(frozen=True, extra="ignore", env_ignore_empty=True)
+
+    postgres_dsn: str = Field(
+        "postgresql://holdfast:holdfast@127.0.0.1:5432/holdfast", description="the event store's address"
+    )
