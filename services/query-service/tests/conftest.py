@@ -29,8 +29,8 @@ class Shop:
         self.namespace = namespace
         self._http = httpx.Client(base_url=url, timeout=30)
 
-    def create(self) -> None:
-        for topic in TOPICS:
+    def create(self, *topics: Any) -> None:
+        for topic in topics or TOPICS:
             self.create_index(topic, "0", behind_alias=True)
         self._put(f"/{documents.watermarks_index(self.namespace)}", documents.watermarks_definition())
 
@@ -85,11 +85,20 @@ class Shop:
         assert answer.is_success, answer.text
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="session")
 def shop(elasticsearch_url: str) -> Iterator[Shop]:
-    """An empty read model that the tests of a module share."""
+    """A read model that all tests share: each looks at customers, categories and words of its own."""
     made = Shop(elasticsearch_url, f"t{secrets.token_hex(6)}-")
     made.create()
+    yield made
+    made.close()
+
+
+@pytest.fixture(scope="module")
+def goods_only(elasticsearch_url: str) -> Iterator[Shop]:
+    """A read model of a module's own with products alone; the other aliases are missing."""
+    made = Shop(elasticsearch_url, f"t{secrets.token_hex(6)}-")
+    made.create("products")
     yield made
     made.close()
 

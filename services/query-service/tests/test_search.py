@@ -2,7 +2,7 @@
 
 import csv
 import gzip
-from collections.abc import Callable
+from collections.abc import AsyncIterator, Callable
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +13,7 @@ CATALOGUE = Path(__file__).parents[3] / "data" / "online-retail" / "2010-12.csv.
 
 
 @pytest.fixture(scope="module")
-def names(shop: Any) -> dict[str, str]:
+def names(goods_only: Any) -> dict[str, str]:
     """Product id → name of every good of the shop's first two weeks, all of them indexed."""
     found: dict[str, str] = {}
     with gzip.open(CATALOGUE, "rt", encoding="utf-8") as lines:
@@ -48,8 +48,14 @@ def names(shop: Any) -> dict[str, str]:
     documents += [
         {**template, "product_id": code, "name": name, "description": text} for code, (name, text) in special.items()
     ]
-    shop.write("products", *documents)
+    goods_only.write("products", *documents)
     return found | {code: name for code, (name, _) in special.items()}
+
+
+@pytest.fixture
+async def client(goods_only: Any, serve: Any) -> AsyncIterator[httpx.AsyncClient]:
+    async with serve(goods_only) as made:
+        yield made
 
 
 @pytest.fixture
