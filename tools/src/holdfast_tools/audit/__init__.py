@@ -1,0 +1,1 @@
+"""Compares what the shop promised with what it holds: acknowledgements, charges, stock, folds, documents."""

@@ -1,0 +1,1 @@
+"""To look inside: topics, indices, one order's way."""

@@ -1,0 +1,102 @@
+"""`holdfast-trace ORDER`: one order's way through command, events, outbox, topic, document and charge, with times."""
+
+import re
+from collections.abc import Sequence
+from datetime import UTC, datetime
+
+import asyncpg
+import orjson
+from elasticsearch import ApiError, AsyncElasticsearch, NotFoundError, TransportError
+from rich.console import Console
+from rich.table import Table
+
+from holdfast.contracts.documents import alias
+from holdfast.contracts.http import UUID_PATTERN
+from holdfast.messaging import partition_of, topic_name
+from holdfast_tools.command_line import UserError, parser, run
+from holdfast_tools.inside.records import consumer, partitions, stored
+from holdfast_tools.stores import StoreSettings, payment_get, payment_url, postgres
+
+_EVENTS = """
+SELECT e.position, e.version, e.type, e.recorded_at, e.metadata, o.id IS NOT NULL AS waiting
+  FROM events e LEFT JOIN outbox o USING (position) WHERE e.stream_id = $1 ORDER BY e.version
+"""
+
+
+async def events(dsn: str, stream_id: str) -> Sequence[asyncpg.Record]:
+    """The stream's events. Raises UserError when there are none."""
+    async with postgres(dsn) as connection:
+        rows = await connection.fetch(_EVENTS, stream_id)
+    if not rows:
+        raise UserError(f"there is no stream {stream_id}")
+    return rows
+
+
+async def published(settings: StoreSettings, stream_id: str) -> dict[int, str]:
+    """Where each version lies in the topic: version → `partition@offset at time` (each copy)."""
+    topic = topic_name(settings.namespace, "orders")
+    found: dict[int, str] = {}
+    async with consumer(settings.kafka_bootstrap) as kafka:
+        number = partition_of(stream_id, len(await partitions(kafka, topic)))
+        where = [place for place in await partitions(kafka, topic) if place.partition == number]
+        async for record in stored(kafka, where, None):
+            if record.key == stream_id.encode():
+                version = orjson.loads(record.value)["version"]
+                place = f"{topic} {record.partition}@{record.offset} at {_time(record.timestamp / 1000)}"
+                found[version] = f"{found[version]}, again {place}" if version in found else place
+    return found
+
+
+async def document(settings: StoreSettings, order_id: str) -> str:
+    """What Elasticsearch holds of the order, in words."""
+    index = alias(settings.namespace, "orders")
+    elasticsearch = AsyncElasticsearch(settings.elasticsearch_url, request_timeout=10, max_retries=0)
+    try:
+        found = await elasticsearch.get(index=index, id=order_id)
+        return f"{found['_index']} version {found['_version']}, {found['_source']['status']}"
+    except NotFoundError:
+        return "no document"
+    except (ApiError, TransportError) as error:
+        return f"Elasticsearch does not answer ({type(error).__name__})"
+    finally:
+        await elasticsearch.close()
+
+
+async def charge(settings: StoreSettings, order_id: str) -> str:
+    """What the payment ledger says."""
+    answer = await payment_get(f"{payment_url(settings.payment_urls)}/charges/{order_id}")
+    return answer.text if answer.status_code == 200 else f"none ({answer.status_code})"
+
+
+def _time(seconds: float) -> str:
+    return datetime.fromtimestamp(seconds, UTC).isoformat(timespec="milliseconds")
+
+
+def main() -> int:
+    arguments = parser("holdfast-trace", "Show one order's way with times (UTC).")
+    arguments.add_argument("order", help="the order id")
+    options = arguments.parse_args()
+
+    async def work() -> int:
+        if not re.fullmatch(UUID_PATTERN, options.order):
+            raise UserError(f"an order id is a UUID, not {options.order!r}")
+        settings = StoreSettings()
+        stream_id = f"order-{options.order}"
+        rows = await events(settings.postgres_dsn, stream_id)
+        places = await published(settings, stream_id)
+        table = Table(
+            "version", "event", "recorded at", "by (correlation)", "position", "topic, offset", title=stream_id
+        )
+        for row in rows:
+            metadata = orjson.loads(row["metadata"])
+            actor = f"{metadata.get('actor', '-')} ({metadata.get('correlation_id', '-')})"
+            place = "waits in the outbox" if row["waiting"] else places.get(row["version"], "not in the topic")
+            at = row["recorded_at"].isoformat(timespec="milliseconds")
+            table.add_row(str(row["version"]), row["type"], at, actor, str(row["position"]), place)
+        console = Console(soft_wrap=True)
+        console.print(table)
+        console.print(f"document  {await document(settings, options.order)}", markup=False)
+        console.print(f"charge    {await charge(settings, options.order)}", markup=False)
+        return 0
+
+    return run("holdfast-trace", work)
