@@ -40,7 +40,7 @@ class Projection:
         self.elasticsearch = Guard("elasticsearch", GuardSettings(bulkhead=ELASTICSEARCH_BULKHEAD), classify=classify)
         self.kafka = Guard("kafka", GuardSettings(bulkhead=_KAFKA_BULKHEAD))
         timeout_s = settings.store_timeout_s
-        self._search = Search(connect(settings.elasticsearch_url, timeout_s), self.elasticsearch, timeout_s)
+        self._client = connect(settings.elasticsearch_url)
         self._dead_letters = DeadLetters(
             settings.kafka_bootstrap,
             topic_name(settings.namespace, DEAD_LETTERS),
@@ -48,9 +48,10 @@ class Projection:
             timeout_s=timeout_s,
         )
         self._metrics = ProjectorMetrics(registry)
-        read_model = ReadModel(self._search, settings.namespace)
+        read_model = ReadModel(Search(self._client, self.elasticsearch, timeout_s), settings.namespace)
         tools = Tools(settings, read_model, self._dead_letters, self.kafka, self._metrics)
-        self.feeds = Feeds(tools, Catalog(self._search, read_model, settings.namespace))
+        slow = Search(self._client, self.elasticsearch, settings.index_timeout_s)
+        self.feeds = Feeds(tools, Catalog(slow, read_model, settings.namespace))
         self.watermarks = Watermarks(settings, read_model, lambda: self.feeds.projectors)
         self._has_topics = False
 
@@ -62,7 +63,7 @@ class Projection:
                     tasks.create_task(work)
         finally:
             await self._dead_letters.close()
-            await self._search.close()
+            await self._client.close()
 
     def readiness(self) -> Readiness:
         """It serves nobody, so it always serves; what it lacks is told."""
@@ -91,6 +92,15 @@ class Projection:
                 self._has_topics = False
                 log.warning("no topics", error=str(error))
             await asyncio.sleep(_TOPICS_EVERY_S if self._has_topics else 1.0)
+
+
+@asynccontextmanager
+async def opened_catalog(settings: ProjectorSettings) -> AsyncIterator[Catalog]:
+    """The indices alone, for the named commands."""
+    guard = Guard("elasticsearch", GuardSettings(bulkhead=ELASTICSEARCH_BULKHEAD), classify=classify)
+    async with connect(settings.elasticsearch_url) as client:
+        search = Search(client, guard, settings.index_timeout_s)
+        yield Catalog(search, ReadModel(search, settings.namespace), settings.namespace)
 
 
 @asynccontextmanager

@@ -17,6 +17,9 @@ class ProjectorSettings(ServiceSettings):
     store_timeout_s: float = Field(
         2.0, gt=0, le=60, description="seconds for one mget or bulk: a healthy one takes 50 ms, a starved one 1 s"
     )
+    index_timeout_s: float = Field(
+        10.0, gt=0, le=60, description="seconds to create, switch or drop an index: 0.2 when idle, more under load"
+    )
     discover_every_s: float = Field(
         1.0, gt=0, le=60, description="seconds between looks at the indices: a rebuild is noticed within one"
     )

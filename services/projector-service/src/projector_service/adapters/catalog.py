@@ -70,17 +70,26 @@ class Catalog:
         """Delete an index with its watermarks and marks; gone already: well."""
         async with self._search.call() as client:
             await client.indices.delete(index=index.name, ignore_unavailable=True)
-        marks = [mark["stream_id"] for mark in await self.marks(index.name)]
-        await self._read_model.forget(index.name, range(PARTITIONS), marks)
+        marks = await self.marks(index=index.name)
+        await self._read_model.forget(
+            watermarks=[(index.name, partition) for partition in range(PARTITIONS)],
+            marks=[(mark["index"], mark["stream_id"]) for mark in marks],
+        )
 
-    async def marks(self, index: str | None = None) -> list[dict[str, Any]]:
-        """Up to 1,000 marks of parked streams, of one index or of all, as of the last refresh."""
-        query: dict[str, Any] = {"term": {"index": index}} if index else {"match_all": {}}
+    async def marks(self, **term: str) -> list[dict[str, Any]]:
+        """Up to 1,000 marks of parked streams, of one `index` or `stream_id` or all, as of the last refresh."""
+        query: dict[str, Any] = {"term": term} if term else {"match_all": {}}
         async with self._search.call() as client:
             answer = await client.search(
                 index=documents.parked_index(self._namespace), query=query, size=_MARKS, sort=["stream_id", "index"]
             )
         return [hit["_source"] for hit in answer["hits"]["hits"]]
+
+    async def release(self, stream_id: str) -> list[str]:
+        """Take a stream's marks off; returns in which indices it was parked."""
+        indices = [mark["index"] for mark in await self.marks(stream_id=stream_id)]
+        await self._read_model.forget(watermarks=[], marks=[(index, stream_id) for index in indices])
+        return indices
 
     async def _create(self, name: str, definition: Mapping[str, Any]) -> None:
         try:

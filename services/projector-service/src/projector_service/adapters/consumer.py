@@ -84,11 +84,19 @@ async def end_offsets(consumer: AIOKafkaConsumer, topic: str) -> dict[int, int]:
     """The offset after the last message of each partition. Raises KafkaError."""
     try:
         async with asyncio.timeout(_ASK_S):
+            await consumer.topics()  # an onlooker has no topic of its own whose partitions it would know
             partitions = consumer.partitions_for_topic(topic) or set()
             ends = await consumer.end_offsets([TopicPartition(topic, partition) for partition in partitions])
     except TimeoutError as error:
         raise KafkaError("end offsets did not come in time") from error
     return {tp.partition: offset for tp, offset in ends.items()}
+
+
+async def group_progress(consumer: AIOKafkaConsumer, topic: str) -> tuple[int, int]:
+    """How many messages of a topic the onlooker's group has committed, and how many there are. Raises KafkaError."""
+    ends = await end_offsets(consumer, topic)
+    committed = await committed_offsets(consumer, [TopicPartition(topic, partition) for partition in ends])
+    return sum(committed.values()), sum(ends.values())
 
 
 async def commit(consumer: AIOKafkaConsumer, offsets: dict[TopicPartition, int]) -> None:

@@ -79,11 +79,12 @@ class ReadModel:
         documents = [answer["_source"] for answer in found if answer.get("found")]
         return {document["partition"]: datetime.fromisoformat(document["drained_at"]) for document in documents}
 
-    async def forget(self, index: str, partitions: Iterable[int], parked: Iterable[str]) -> None:
-        """Delete a dropped index's watermarks and marks."""
-        names = [(self._watermarks, f"{index}:{partition}") for partition in partitions]
-        names += [(self._parked, mark_id(index, stream_id)) for stream_id in parked]
-        await self._bulk([("", _delete(name, key)) for name, key in names])
+    async def forget(self, *, watermarks: Iterable[tuple[str, int]], marks: Iterable[tuple[str, str]]) -> None:
+        """Delete watermarks by index and partition, and marks by index and stream."""
+        operations = [("", _delete(self._watermarks, f"{index}:{partition}")) for index, partition in watermarks]
+        operations += [("", _delete(self._parked, mark_id(index, stream_id))) for index, stream_id in marks]
+        if operations:
+            await self._bulk(operations)
 
     def _operations(self, index: str, stream_id: str, before: Stored, after: Stored) -> Iterator[tuple[str, bytes]]:
         if after.version > before.version:

@@ -2,6 +2,7 @@
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from typing import Final
 
 from elastic_transport import ConnectionTimeout
 from elasticsearch import ApiError, AsyncElasticsearch, TransportError
@@ -11,6 +12,9 @@ from holdfast.resilience.deadline import Deadline
 from holdfast.resilience.errors import DeadlineExceeded, ResilienceError
 from holdfast.resilience.guard import Guard
 from holdfast.resilience.outcome import Outcome, errors_are_failures
+
+_LONGEST_S: Final = 60.0
+"""Each call has a shorter deadline of its own."""
 
 
 class StoreUnavailable(Exception):
@@ -34,11 +38,11 @@ def classify(error: BaseException) -> Outcome:
     return errors_are_failures(error)
 
 
-def connect(url: str, timeout_s: float) -> AsyncElasticsearch:
+def connect(url: str) -> AsyncElasticsearch:
     """A client that never repeats a call and never shuns its node (CORRECTNESS 26). Connects at the first call."""
     return AsyncElasticsearch(
         url,
-        request_timeout=timeout_s,
+        request_timeout=_LONGEST_S,
         max_retries=0,
         retry_on_timeout=False,
         dead_node_backoff_factor=0,
@@ -49,10 +53,10 @@ def connect(url: str, timeout_s: float) -> AsyncElasticsearch:
 
 
 class Search:
-    """Elasticsearch behind its guard. `timeout_s` bounds each call."""
+    """Elasticsearch behind its guard. `timeout_s` is each call's deadline."""
 
     def __init__(self, client: AsyncElasticsearch, guard: Guard, timeout_s: float) -> None:
-        self.client = client
+        self._client = client
         self._guard = guard
         self._timeout_s = timeout_s
 
@@ -62,7 +66,7 @@ class Search:
         try:
             async with self._guard(Deadline.after(self._timeout_s)):
                 try:
-                    yield self.client
+                    yield self._client
                 except ApiError as error:
                     if error.status_code == 429 or error.status_code >= 500:
                         reason = f"{error.status_code} {error.error}"
@@ -76,6 +80,3 @@ class Search:
             raise StoreUnavailable("no answer in time", timed_out=True) from error
         except ResilienceError as error:
             raise StoreUnavailable(str(error)) from error
-
-    async def close(self) -> None:
-        await self.client.close()
