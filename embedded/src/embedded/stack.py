@@ -47,6 +47,7 @@ class Stack:
         if tied_to is not None:
             self._arguments += ["--while-pid", str(tied_to)]
         self._env = {**os.environ, **(env or {})}
+        self._supervisor: subprocess.Popen[bytes] | None = None
 
     def start(self, timeout_s: float = 180.0) -> None:
         """Starts it and returns when everything serves; raises NotReady."""
@@ -66,7 +67,7 @@ class Stack:
         """Returns when everything serves; raises NotReady."""
         deadline = time.monotonic() + timeout_s
         while not self._is_ready():
-            if self._supervisor.poll() is not None:
+            if self._supervisor is not None and self._supervisor.poll() is not None:
                 said = self._log.read_text().strip()
                 raise NotReady(said.splitlines()[-1] if said else f"the supervisor ended, see {self._log}")
             if time.monotonic() > deadline:
@@ -99,7 +100,7 @@ class Stack:
         deadline = time.monotonic() + _DOWN_WITHIN_S
         while self.state.is_held() and time.monotonic() < deadline:
             time.sleep(_POLL_S / 5)
-        if getattr(self, "_supervisor", None) is not None:
+        if self._supervisor is not None:
             self._supervisor.wait(_DOWN_WITHIN_S)
 
     def __enter__(self) -> Self:

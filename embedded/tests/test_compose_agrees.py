@@ -1,0 +1,28 @@
+"""Both ways to run have the same versions, heaps, limits and published ports."""
+
+import re
+from pathlib import Path
+
+import pytest
+import yaml  # type: ignore[import-untyped]
+
+from embedded import servers, versions
+
+COMPOSE = Path(__file__).parents[2] / "docker-compose.yml"
+
+
+@pytest.mark.skipif(not COMPOSE.exists(), reason="there is no docker-compose.yml")
+def test_compose_runs_the_same_servers_with_the_same_bounds() -> None:
+    compose = yaml.safe_load(COMPOSE.read_text())["services"]
+    texts = {name: yaml.safe_dump(service, width=10_000) for name, service in compose.items()}
+    assert compose["kafka"]["image"] == f"apache/kafka:{versions.KAFKA_VERSION}"
+    assert compose["elasticsearch"]["image"] == f"elasticsearch:{versions.ELASTICSEARCH_VERSION}"
+    for name, heap in (("kafka", versions.KAFKA_HEAP_MB), ("elasticsearch", versions.ELASTICSEARCH_HEAP_MB)):
+        assert set(re.findall(r"-Xm[sx]\w+", texts[name])) == {f"-Xms{heap}m", f"-Xmx{heap}m"}, name
+    assert f"max_connections={versions.POSTGRES_MAX_CONNECTIONS}" in texts["postgres"]
+    first, last = versions.PORTS["gateway-1"], versions.PORTS["gateway-2"]
+    assert compose["gateway"]["ports"] == [f"127.0.0.1:{first}-{last}:{first}"]
+
+
+def test_the_user_and_database_are_the_ones_that_settings_default_to() -> None:
+    assert servers.postgres_dsn(5432) == "postgresql://holdfast:holdfast@127.0.0.1:5432/holdfast"
