@@ -144,5 +144,5 @@ class AgainstAModel(RuleBasedStateMachine):
         assert self.breaker.in_flight == sum(not one.done for one in self.all)
 
 
-AgainstAModel.TestCase.settings = settings(max_examples=150, stateful_step_count=60, deadline=None)
+AgainstAModel.TestCase.settings = settings(max_examples=100, stateful_step_count=50, deadline=None)
 TestAgainstAModel = AgainstAModel.TestCase

@@ -11,6 +11,7 @@ import pytest
 
 from holdfast.resilience.attempt import Answer, AttemptSeen
 from holdfast.resilience.client import OutboundClient
+from holdfast.resilience.clock import FakeClock
 from holdfast.resilience.deadline import Deadline
 from holdfast.resilience.errors import BulkheadFull, DeadlineExceeded, DependencyUnavailable
 from holdfast.resilience.outcome import Outcome
@@ -289,16 +290,20 @@ async def test_no_repeat_is_begun_without_time_for_it(server: Serve, other_serve
     server.always(502)
     other_server.always(502)
     async with client_of(server, other_server) as client:
-        assert (await get(client, left_s=0.05)).attempts == 1
+        assert (await get(client, left_s=0.04)).attempts == 1
 
 
 async def test_a_repeat_that_comes_too_late_leaves_the_first_answer(server: Serve, other_server: Serve) -> None:
     server.always(502)
     other_server.always(502)
     settings = replace(QUERY_CLIENT, retry=RetrySettings(backoff_s=(0.08, 0.08)))
+    clock = FakeClock()
     async with client_of(server, other_server, settings=settings) as client:
-        got = await get(client, left_s=0.112)
-    assert got.status == 502
+        asyncio.get_running_loop().call_later(0.05, clock.advance, 1)  # the pause takes longer than it should
+        deadline = Deadline.after(0.5, clock=clock)
+        got = await client.request("GET", "/", deadline=deadline, policy=FAST)
+    assert (got.status, got.attempts) == (502, 1)
+    assert len(server.seen) + len(other_server.seen) == 1
 
 
 async def test_the_whole_calls_deadline_holds(server: Serve) -> None:

@@ -3,6 +3,7 @@
 import asyncio
 import random
 from collections.abc import Iterable
+from contextlib import suppress
 
 import orjson
 
@@ -27,7 +28,7 @@ class OutboundClient:
     """Calls one service, whichever of its replicas answers. Make it at start, `start` it on the loop, `close` it last.
 
     `urls` is a comma-separated list of base URLs (`http://host:port`, `dns+http://name:port`); a wrong one raises
-    ValueError. Before `start` nothing is resolved or probed.
+    ValueError. Before `start` nothing is resolved or probed, and so a breaker that opened stays open.
     """
 
     def __init__(
@@ -58,7 +59,7 @@ class OutboundClient:
         loop = asyncio.get_running_loop()
 
         def found(name: DnsName, urls: tuple[str, ...]) -> None:
-            if not loop.is_closed():
+            with suppress(RuntimeError):  # the loop has ended meanwhile
                 loop.call_soon_threadsafe(self.replicas.update, name, urls)
 
         every_s = self._settings.resolve_every_s

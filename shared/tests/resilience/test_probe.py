@@ -1,0 +1,94 @@
+"""The active probe against real sockets."""
+
+import asyncio
+import time
+from collections.abc import AsyncIterator
+from typing import Any
+
+import pytest
+
+from holdfast.resilience.addresses import Addresses
+from holdfast.resilience.clock import FakeClock
+from holdfast.resilience.probe import Prober
+from holdfast.resilience.replicas import Replicas
+from holdfast.resilience.settings import BreakerSettings, ProbeSettings
+from holdfast.resilience.wire import Wire
+
+Serve = Any
+
+
+class Probed:
+    """One replica with its prober, on a clock that the test moves."""
+
+    def __init__(self, url: str) -> None:
+        self.clock = FakeClock()
+        self.replicas = Replicas("query", Addresses((url,), ()), BreakerSettings(), clock=self.clock)
+        wire = Wire(connect_timeout_s=0.1, keep_alive_s=4, connections=0, max_answer_bytes=1000)
+        self.prober = Prober(self.replicas, ProbeSettings(interval_s=0.02, limit_s=0.05), wire)
+
+    @property
+    def state(self) -> str:
+        return self.replicas.current()[0].breaker.state
+
+
+@pytest.fixture
+async def probed(server: Serve) -> AsyncIterator[Probed]:
+    one = Probed(server.url)
+    yield one
+    await one.prober.stop()
+
+
+async def test_three_unanswered_probes_open_the_breaker_and_a_good_one_lets_it_half_open(
+    server: Serve, probed: Probed
+) -> None:
+    server.alive = False
+    await probed.prober.round()
+    await probed.prober.round()
+    assert probed.state == "closed"
+    await probed.prober.round()
+    assert probed.state == "open"
+    probed.clock.advance(2)
+    await probed.prober.round()
+    assert probed.state == "open"
+    server.alive = True
+    await probed.prober.round()
+    assert probed.state == "half-open"
+
+
+async def test_a_refused_connection_is_a_miss(server: Serve, probed: Probed) -> None:
+    await server.stop()
+    for _ in range(3):
+        await probed.prober.round()
+    assert probed.state == "open"
+
+
+@pytest.mark.parametrize(("status", "state"), [(200, "closed"), (404, "closed"), (500, "open"), (503, "open")])
+async def test_any_answer_under_500_shows_a_living_process(
+    server: Serve, probed: Probed, http_reply: Any, status: int, state: str
+) -> None:
+    async def answer(seen: object) -> bytes:
+        return http_reply(status)  # type: ignore[no-any-return]
+
+    server._answered = answer
+    for _ in range(3):
+        await probed.prober.round()
+    assert probed.state == state
+
+
+async def test_a_stall_of_this_process_says_nothing_about_the_replica(server: Serve, probed: Probed) -> None:
+    server.alive = False
+    for _ in range(4):
+        asyncio.get_running_loop().call_later(0.03, time.sleep, 0.2)  # the loop stands still over the limit
+        await probed.prober.round()
+    assert probed.state == "closed"
+
+
+async def test_it_probes_in_the_background_until_stopped(server: Serve, probed: Probed) -> None:
+    probed.prober.start()
+    async with asyncio.timeout(5):
+        while server.probes < 5:  # noqa: ASYNC110
+            await asyncio.sleep(0.005)
+    await probed.prober.stop()
+    probes = server.probes
+    await asyncio.sleep(0.06)
+    assert server.probes == probes
