@@ -2,7 +2,6 @@
 
 from typing import Any
 
-
 from holdfast.messaging import topic_name
 from holdfast_tools.command_line import parser, positive, run
 from holdfast_tools.inside.records import consumer, partitions, stored
