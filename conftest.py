@@ -6,8 +6,8 @@ All workers of a run share one set of servers, which the run's first process end
 import fcntl
 import io
 import os
+import secrets
 import shutil
-import tempfile
 from collections.abc import Callable
 from pathlib import Path
 
@@ -25,9 +25,8 @@ _SETTINGS = {"postgres": "POSTGRES_DSN", "kafka": "KAFKA_BOOTSTRAP", "elasticsea
 def pytest_configure(config: pytest.Config) -> None:
     if not hasattr(config, "workerinput"):
         # Not below pytest's own directory: the servers of a run by root could not enter that.
-        directory = Path(tempfile.mkdtemp(prefix="holdfast-tests-", dir="/var/tmp"))
-        directory.chmod(0o755)
-        os.environ |= {_DIRECTORY: str(directory), _OWNER: str(os.getpid())}
+        directory = f"/var/tmp/holdfast-tests-{secrets.token_hex(6)}"
+        os.environ |= {_DIRECTORY: directory, _OWNER: str(os.getpid())}
 
 
 def pytest_unconfigure(config: pytest.Config) -> None:
@@ -46,7 +45,10 @@ def _server(name: str) -> Stack:
 @pytest.fixture(scope="session")
 def start_server() -> Callable[[str], str]:
     def start(name: str) -> str:
-        with (Path(os.environ[_DIRECTORY]) / f"{name}.lock").open("a") as lock:
+        directory = Path(os.environ[_DIRECTORY])
+        directory.mkdir(exist_ok=True)
+        directory.chmod(0o755)
+        with (directory / f"{name}.lock").open("a") as lock:
             fcntl.flock(lock, fcntl.LOCK_EX)
             server = _server(name)
             if not server.state.is_held():
