@@ -92,12 +92,12 @@ class StatusBoard:
     @property
     def outbox(self) -> Mapping[str, Any] | None:
         """The relay's; None while no relay answers."""
-        return next((seen.outbox for seen in self._seen.values() if seen.outbox is not None), None)
+        return _telling([seen.outbox for seen in self._seen.values()], "pending")
 
     @property
     def projection(self) -> Mapping[str, Any] | None:
         """The projector's; None while no projector answers."""
-        return next((seen.projection for seen in self._seen.values() if seen.projection is not None), None)
+        return _telling([seen.projection for seen in self._seen.values()], "lag_events")
 
     async def poll(self) -> None:
         """Ask every process once and take the answers over."""
@@ -158,6 +158,16 @@ def _seen(
         _mapping(answer.get("outbox")),
         _mapping(answer.get("projection")),
     )
+
+
+def _telling(found: Sequence[Mapping[str, Any] | None], member: str) -> Mapping[str, Any] | None:
+    """The one that says most: of several relays only the leader knows, of several projectors the furthest behind."""
+
+    def says(one: Mapping[str, Any]) -> int:
+        value = one.get(member)
+        return value if isinstance(value, int) else -1
+
+    return max((one for one in found if one is not None), key=says, default=None)
 
 
 def _mapping(value: object) -> Mapping[str, Any] | None:

@@ -75,21 +75,27 @@ class PublicRoute(APIRoute):
     async def _read(self, request: Request, token: str | None) -> tuple[Call, BaseModel | None]:
         """The validated request. Raises Problem."""
         route = self._route
-        _check_path(request.path_params)
+        path = _checked_path(route, request)
         raw = b"" if route.body is None else await request.body()
         headers = _forwarded(route, request, token)
         wanted = consistency_token(request.headers) if route.reads else None
         query = _checked_query(route, request.scope["query_string"])
         body = _checked_body(route, raw)
         deadline = current().deadline.at_most(route.budget.total_s).shortened_by(ANSWER_MS)
-        return Call(route, request.scope["path"], query, headers, deadline, wanted, raw), body
+        return Call(route, path, query, headers, deadline, wanted, raw), body
 
 
-def _check_path(parts: Mapping[str, Any]) -> None:
-    for name, value in parts.items():
+def _checked_path(route: Route, request: Request) -> str:
+    """The path to forward, plain ASCII. Raises Problem 404 for a part that cannot name anything."""
+    if route.any_part:
+        raw: bytes = request.scope["raw_path"]
+        return raw.decode("latin-1")
+    for name, value in request.path_params.items():
         part = PARTS[name]
         if not part.matches(value):
             raise Problem(404, part.unknown, f"{value[:80]!r} cannot be the {name} of anything")
+    path: str = request.scope["path"]
+    return path
 
 
 def _forwarded(route: Route, request: Request, token: str | None) -> tuple[Header, ...]:
@@ -122,7 +128,7 @@ def _checked_query(route: Route, raw: bytes) -> str:
         twice = next(name for name in names if names.count(name) > 1)
         raise Problem(422, "invalid", f"?{twice[:80]} is given twice", errors=[(f"?{twice[:80]}", "is given twice")])
     try:
-        route.query.model_validate(found)
+        route.query.model_validate({name: value for name, value in found.items() if value.strip(" ")})
     except ValidationError as error:
         raise _invalid(error, "query") from error
     return query

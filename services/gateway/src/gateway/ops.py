@@ -39,7 +39,7 @@ class DependencyState(Answer):
 
 
 class OutboxState(Answer):
-    pending: int
+    pending: int | None
     oldest_s: float | None
 
 

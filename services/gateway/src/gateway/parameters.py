@@ -1,13 +1,13 @@
 """The query parameters of the public API's lists. Read strictly: a number is digits only, a switch `true` or `false`.
 
-What passes here means the same to every parser behind the gateway, which gets the text as it came.
+An empty parameter counts as not given: that is what a form sends for a field left empty. What passes here means the
+same to every parser behind the gateway, which gets the text as it came.
 """
 
 import re
 from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field
-from pydantic.json_schema import SkipJsonSchema
 
 from holdfast.contracts.http import OrderStatus
 
@@ -15,8 +15,8 @@ _CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f]")
 
 
 def _digits(value: Any) -> Any:
-    if isinstance(value, str) and not re.fullmatch(r"-?[0-9]{1,16}", value):
-        raise ValueError("must be a whole number")
+    if isinstance(value, str) and not re.fullmatch(r"[0-9]{1,12}", value):
+        raise ValueError("must be a whole number of at most 12 digits")
     return value
 
 
@@ -33,8 +33,10 @@ def _no_control(value: str) -> str:
 
 
 _DIGITS = BeforeValidator(_digits)  # after Field, else OpenAPI does not know the bounds
-_Absent = SkipJsonSchema[None]  # a query parameter is there or not, never null
-_Amount = Annotated[int, Field(ge=0, le=2**53, description="in pence"), _DIGITS]
+# A query parameter is there or not, never null: with `| None` OpenAPI would offer null, and each error would come
+# twice. Nobody reads these models' values. The factory keeps a default out of OpenAPI.
+_ABSENT: Any = Field(default_factory=lambda: None)
+_Amount = Annotated[int, Field(ge=0, le=10**12 - 1, description="in pence"), _DIGITS]
 _Switch = Annotated[bool, BeforeValidator(_true_or_false)]
 _Words = Annotated[str, Field(max_length=200), AfterValidator(_no_control)]
 _Moment = Annotated[
@@ -58,34 +60,34 @@ class NoParameters(Parameters):
 
 class ListParameters(Parameters):
     limit: Annotated[int, Field(ge=1, le=100, description="items a page"), _DIGITS] = 20
-    cursor: Annotated[str, Field(max_length=2_000, description="`next_cursor` of the page before")] | _Absent = None
+    cursor: Annotated[str, Field(description="`next_cursor` of the page before")] = _ABSENT
 
 
 class ProductParameters(ListParameters):
-    q: Annotated[_Words, Field(description="words to find; prefixes and a typo are forgiven")] | _Absent = None
-    category: Annotated[str, Field(max_length=100), AfterValidator(_no_control)] | _Absent = None
-    min_amount: _Amount | _Absent = None
-    max_amount: _Amount | _Absent = None
-    in_stock: _Switch | _Absent = None
-    sort: Literal["relevance", "price", "-price", "name", "newest"] | _Absent = None
+    q: Annotated[_Words, Field(description="words to find; prefixes and a typo are forgiven")] = _ABSENT
+    category: Annotated[str, Field(max_length=200), AfterValidator(_no_control)] = _ABSENT
+    min_amount: _Amount = _ABSENT
+    max_amount: _Amount = _ABSENT
+    in_stock: _Switch = _ABSENT
+    sort: Literal["relevance", "price", "-price", "name", "newest"] = _ABSENT
 
 
 class OrderParameters(ListParameters):
-    status: OrderStatus | _Absent = None
+    status: OrderStatus = _ABSENT
 
 
 class AdminOrderParameters(OrderParameters):
-    q: _Words | _Absent = None
+    q: _Words = _ABSENT
 
 
 class CustomerParameters(ListParameters):
-    q: _Words | _Absent = None
+    q: _Words = _ABSENT
 
 
 class SalesParameters(Parameters):
-    from_: Annotated[_Moment | _Absent, Field(alias="from")] = None
-    to: _Moment | _Absent = None
+    from_: Annotated[_Moment, Field(alias="from")] = _ABSENT
+    to: _Moment = _ABSENT
 
 
 class StreamParameters(Parameters):
-    at_version: Annotated[int, Field(ge=1, le=2**53), _DIGITS] | _Absent = None
+    at_version: Annotated[int, Field(ge=1, le=10**12 - 1), _DIGITS] = _ABSENT

@@ -64,15 +64,14 @@ _CART: Final = (
     ),
     Route(
         "PUT", "/api/cart/items/{product_id}", "change_quantity", "Set a line's quantity; 0 removes it", "shop",
-        "command-service", CALLERS, http.CartVersion, body=http.CartQuantity, conditional=True,
+        "command-service", CALLERS, http.CartVersion, body=http.CartQuantity, conditional=True, any_part=True,
         codes=_REUSED | {
-            404: ("line-unknown", "product-unknown"), 409: ("product-discontinued", "cart-full"), 412: (_UNMATCHED,),
+            404: ("line-unknown",), 409: ("product-discontinued", "cart-full"), 412: (_UNMATCHED,),
         },
     ),
     Route(
         "DELETE", "/api/cart/items/{product_id}", "remove_from_cart", "Remove a line", "shop", "command-service",
-        CALLERS, http.CartVersion, conditional=True,
-        codes=_REUSED | {404: ("product-unknown",), 412: (_UNMATCHED,)},
+        CALLERS, http.CartVersion, conditional=True, any_part=True, codes=_REUSED | {412: (_UNMATCHED,)},
     ),
     Route(
         "DELETE", "/api/cart", "clear_cart", "Empty the cart", "shop", "command-service", CALLERS, http.CartVersion,

@@ -72,7 +72,8 @@ class Route:
     """One call of the public API.
 
     path: FastAPI's form, `{product_id}` for a part. codes: the problems that this call has beside the common ones,
-    by status. also: other good statuses and their answers' models. conditional: If-Match is taken.
+    by status. also: other good statuses and their answers' models. conditional: If-Match is taken. any_part: a part
+    that cannot name anything is passed on, since this call has an answer to it.
     """
 
     method: str
@@ -91,6 +92,7 @@ class Route:
     body: type[BaseModel] | None = None
     key: KeyRule = "taken"
     conditional: bool = False
+    any_part: bool = False
     waits_for_tokens: bool = False
     lane: Lane = Lane.COMMANDS
     codes: Mapping[int, tuple[str, ...]] = field(default_factory=dict)
@@ -118,10 +120,11 @@ class PathPart:
         return re.fullmatch(self.pattern, value) is not None
 
 
+_ANY_CASE_UUID: Final = http.UUID_PATTERN.replace("a-f", "a-fA-F")
 _PRODUCT_STREAM: Final = r"product-[A-Za-z0-9._-]{1,40}"
 PARTS: Final[Mapping[str, PathPart]] = {
     "product_id": PathPart(http.PRODUCT_ID_PATTERN, "product-unknown", "compared exactly as written"),
-    "order_id": PathPart(http.UUID_PATTERN, "order-unknown", "a UUID"),
+    "order_id": PathPart(_ANY_CASE_UUID, "order-unknown", "a UUID"),
     "stream_id": PathPart(
         f"^((cart|order|customer)-{http.UUID_PATTERN.strip('^$')}|{_PRODUCT_STREAM})$",
         "stream-unknown",
