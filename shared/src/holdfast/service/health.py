@@ -78,7 +78,7 @@ def health_router(service: str, replica: str, health: Health, registry: Collecto
         ready = health.readiness()
         dependencies = list(health.dependencies())
         down = any(state != "up" for state in ready.dependencies.values())
-        tripped = any(dependency["breaker"] != "closed" for dependency in dependencies)
+        tripped = any(dependency["breaker"] == "open" for dependency in dependencies)
         state = "degraded" if down or tripped or not ready.serves else "up"
         who = {"service": service, "replica": replica, "state": state, "since": since.of(state)}
         return json_response(who | {"dependencies": dependencies} | dict(health.extra()))
