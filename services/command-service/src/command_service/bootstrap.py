@@ -7,32 +7,63 @@ from dataclasses import replace
 
 from fastapi import APIRouter, FastAPI
 
-from command_service.api import admin, carts, orders, problems, reads, streams
+from command_service.adapters.passwords import Passwords
+from command_service.adapters.payments import Payments
+from command_service.api import (
+    admin,
+    carts,
+    checkout,
+    customers,
+    orders,
+    orders_commands,
+    problems,
+    reads,
+    sessions,
+    streams,
+)
+from command_service.handlers.customers import ensure_admin
+from command_service.handlers.keys_at_work import KeysAtWork
 from command_service.parts import CHECKOUT_POOL_NAME, Parts
 from command_service.settings import Settings
 from command_service.storage import Pool, Preparation, Storage
 from holdfast.eventstore import CHECKOUT_POOL, PoolSettings
+from holdfast.resilience.client import OutboundClient
+from holdfast.resilience.deadline import Deadline
 from holdfast.resilience.dependencies import Dependencies
-from holdfast.resilience.settings import CHECKOUT_BULKHEAD, POSTGRES_BULKHEAD
+from holdfast.resilience.settings import CHECKOUT_BULKHEAD, PAYMENT_CLIENT, POSTGRES_BULKHEAD
 from holdfast.service.app import create_app
 from holdfast.service.health import Health, Readiness
 
 SERVICE = "command-service"
+_PREPARATION_S = 5.0  # one try at a preparation: hashing a password beside the traffic takes its turn
 
 # Every router of the service.
-ROUTERS: Sequence[APIRouter] = (carts.router, admin.router, reads.router, orders.router, streams.router)
+ROUTERS: Sequence[APIRouter] = (
+    carts.router,
+    checkout.router,
+    orders_commands.router,
+    customers.router,
+    sessions.router,
+    admin.router,
+    reads.router,
+    orders.router,
+    streams.router,
+)
 
 
 def build(settings: Settings) -> FastAPI:
     """The application; nothing is opened before it starts, and it starts with every dependency down."""
     storage = Storage(settings.postgres_dsn, f"{SERVICE}:{settings.replica}"[:60], _pools(settings))
-    parts = Parts(database=storage.database)
+    payments = OutboundClient("payment-service", settings.payment_urls, PAYMENT_CLIENT)
+    parts = Parts(storage.database, Payments(payments), Passwords(), KeysAtWork())
     dependencies = Dependencies(SERVICE)
     for guard in storage.guards.values():
         dependencies.add(guard)
+    dependencies.add(payments)
 
     @asynccontextmanager
     async def lifespan(_app: FastAPI) -> AsyncIterator[None]:
+        await payments.start()
         background = asyncio.create_task(storage.prepare(_preparations(parts, settings)))
         try:
             yield
@@ -40,6 +71,8 @@ def build(settings: Settings) -> FastAPI:
             background.cancel()
             with suppress(asyncio.CancelledError):
                 await background
+            await payments.close()
+            parts.passwords.close()
             storage.database.close()
 
     health = Health(
@@ -55,8 +88,11 @@ def build(settings: Settings) -> FastAPI:
 
 def _preparations(parts: Parts, settings: Settings) -> list[Preparation]:
     """What has to be done once PostgreSQL answers (the first admin, CORRECTNESS 7)."""
-    del parts, settings
-    return []
+
+    async def first_admin() -> None:
+        await ensure_admin(parts, settings.admin_email, settings.admin_password, Deadline.after(_PREPARATION_S))
+
+    return [first_admin]
 
 
 def _pools(settings: Settings) -> list[Pool]:

@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
+from importlib.resources import files
 
 import structlog
 
@@ -20,7 +21,10 @@ from holdfast.resilience.guard import Guard
 from holdfast.resilience.settings import BulkheadSettings, GuardSettings
 
 log = structlog.get_logger(__name__)
-MIGRATIONS: tuple[MigrationSet, ...] = (EVENT_STORE,)
+MIGRATIONS: tuple[MigrationSet, ...] = (
+    EVENT_STORE,
+    MigrationSet("command-service", files("command_service").joinpath("migrations")),
+)
 _PAUSE_S = (0.1, 2.0)  # background work: 0.1 s, doubling to 2 s (RESILIENCE 2)
 _WATCH_EVERY_S = 1.0
 _WATCH_LIMIT_S = 0.5

@@ -6,9 +6,12 @@ import asyncpg
 from fastapi import FastAPI, Request
 from fastapi.responses import Response
 
+from command_service.adapters.credentials import EmailTaken
 from command_service.domain import refusals
 from command_service.domain.refusals import Refusal, Shortage
+from command_service.handlers.keys_at_work import RequestInProgress
 from command_service.handlers.requests import Refused, VersionMismatch
+from command_service.handlers.sessions import InvalidCredentials
 from holdfast.contracts.consistency import ConsistencyTokenInvalid
 from holdfast.contracts.cursors import CursorInvalid
 from holdfast.eventstore import DatabaseBusy, KeyReused, StreamUnknown, VersionConflict
@@ -114,6 +117,19 @@ def problem_of(error: Exception) -> Problem:
         case asyncpg.UndefinedTableError():
             return Problem(503, "dependency-unavailable", "PostgreSQL is not prepared yet: its tables are missing")
         case _:
+            return _who_and_whether(error)
+
+
+def _who_and_whether(error: Exception) -> Problem:
+    match error:
+        case RequestInProgress():
+            detail = "a call with this Idempotency-Key is being worked on"
+            return Problem(409, "request-in-progress", detail, headers={"Retry-After": str(error.retry_after_s)})
+        case EmailTaken():
+            return Problem(409, "email-taken", "somebody else is registered with this e-mail")
+        case InvalidCredentials():
+            return Problem(401, "invalid-credentials", "the e-mail is unknown or the password is wrong")
+        case _:
             raise error
 
 
@@ -121,6 +137,9 @@ _MAPPED = (
     Refused,
     VersionMismatch,
     KeyReused,
+    RequestInProgress,
+    EmailTaken,
+    InvalidCredentials,
     StreamUnknown,
     CursorInvalid,
     ConsistencyTokenInvalid,

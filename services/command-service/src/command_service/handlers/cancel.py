@@ -21,7 +21,7 @@ from command_service.domain.reversal import cancel_order
 from command_service.domain.values import OrderId
 from command_service.handlers.requests import CommandRequest, Refused
 from command_service.handlers.settle import apply_outcome, cart_version_of
-from command_service.parts import CHECKOUT_POOL_NAME
+from command_service.parts import CHECKOUT_POOL_NAME, Parts
 from holdfast.eventstore import Append, Database, Stream, Transaction, append, lock_streams, read_stream, recent_key
 
 log = structlog.get_logger(__name__)
@@ -50,20 +50,18 @@ class _Cancelled:
     replayed: bool = False
 
 
-async def cancel(
-    database: Database, payments: Payments, request: CommandRequest, order_id: OrderId, reason: str
-) -> CancelDone:
+async def cancel(parts: Parts, request: CommandRequest, order_id: OrderId, reason: str) -> CancelDone:
     """Cancel the caller's own order, or anybody's for an administrator.
 
     An order that is cancelled already is answered as it stands. Raises Refused (unknown, not cancellable),
     VersionMismatch, KeyReused and the event store's errors.
     """
     deadline = request.deadline.shortened_by(_ANSWER_SHARE_MS)
-    async with database.transaction(deadline, CHECKOUT_POOL_NAME) as tx:
+    async with parts.database.transaction(deadline, CHECKOUT_POOL_NAME) as tx:
         cancelled = await _cancel(tx, request, order_id, reason)
     order = cancelled.order
     if cancelled.void:
-        order = await _void(database, payments, request, order)
+        order = await _void(parts.database, parts.payments, request, order)
     versions = {order.stream_id: order.version}
     if order.owner == request.subject:
         versions[CART.stream_id(request.subject)] = cancelled.cart_version

@@ -17,10 +17,10 @@ from command_service.domain.checkout import Checkout, PlacedOrder, place_order
 from command_service.domain.order import AwaitingPayment, Order
 from command_service.domain.values import Address, CustomerId, OrderId
 from command_service.handlers.checkout_answers import CheckoutAnswer, answer_of, replayed
-from command_service.handlers.keys_at_work import KeysAtWork, RequestInProgress
+from command_service.handlers.keys_at_work import RequestInProgress
 from command_service.handlers.requests import CommandRequest, Refused
 from command_service.handlers.settle import appends_of, apply_outcome, cart_version_of
-from command_service.parts import CHECKOUT_POOL_NAME
+from command_service.parts import CHECKOUT_POOL_NAME, Parts
 from holdfast.eventstore import (
     Claim,
     CommandKey,
@@ -77,58 +77,51 @@ class _Begun:
     replayed: bool = False
 
 
-class Checkouts:
-    """Places orders and charges for them, one process's. Needs the pool CHECKOUT_POOL_NAME."""
+async def check_out(parts: Parts, request: CommandRequest, key: CommandKey, command: CheckoutCommand) -> CheckedOut:
+    """Turn the caller's cart into an order and charge for it, once for a key.
 
-    def __init__(self, database: Database, payments: Payments) -> None:
-        self._database = database
-        self._payments = payments
-        self._at_work = KeysAtWork()
-
-    async def check_out(self, request: CommandRequest, key: CommandKey, command: CheckoutCommand) -> CheckedOut:
-        """Turn the caller's cart into an order and charge for it, once for a key.
-
-        Raises RequestInProgress, KeyReused, VersionMismatch and Refused, and the event store's errors: nothing has
-        happened then, or (with `committed_unknown`) a repeat with the key finds out.
-        """
-        deadline = request.deadline.at_most(_TOTAL_S)
-        with self._at_work.hold(key.hash):
-            begun = await _begin(self._database, request, key, command, deadline)
-            if begun.replayed:
-                return CheckedOut(begun.answer, replayed=True)
-            return CheckedOut(await self._finish(request, command, begun, deadline))
-
-    async def _finish(
-        self, request: CommandRequest, command: CheckoutCommand, begun: _Begun, deadline: Deadline
-    ) -> CheckoutAnswer:
+    Raises RequestInProgress, KeyReused, VersionMismatch and Refused, and the event store's errors: nothing has happened
+    then, or (with `committed_unknown`) a repeat with the key finds out.
+    """
+    deadline = request.deadline.at_most(_TOTAL_S)
+    with parts.keys_at_work.hold(key.hash):
+        begun = await _begin(parts.database, request, key, command, deadline)
+        if begun.replayed:
+            return CheckedOut(begun.answer, replayed=True)
         outcome = None
         if begun.charge:
-            outcome = await self._charge(begun.answer, command.payment_token, deadline.shortened_by(_ANSWER_SHARE_MS))
-        try:
-            settled = await apply_outcome(
-                self._database,
-                begun.answer.order_id,
-                outcome,
-                metadata=request.metadata,
-                deadline=deadline.shortened_by(_SEND_SHARE_MS),
-            )
-        except Exception:
-            log.exception("checkout_left_to_settlement", order_id=begun.answer.order_id)
-            return begun.answer
-        return settled.answer
+            charging_ends = deadline.shortened_by(_ANSWER_SHARE_MS)
+            outcome = await _charge(parts.payments, begun.answer, command.payment_token, charging_ends)
+        return CheckedOut(await _answer(parts.database, request, begun.answer, outcome, deadline))
 
-    async def _charge(
-        self, placed: CheckoutAnswer, payment_token: str, deadline: Deadline
-    ) -> Captured | CardDeclined | None:
-        """The ledger's word on the money; None when it has none yet, or another call voided the order."""
-        try:
-            answer = await self._payments.charge(
-                placed.order_id, placed.total_amount, placed.currency, payment_token, deadline
-            )
-        except Exception as error:  # whatever it is: the order stands, and settlement will ask again
-            log.warning("charge_unanswered", order_id=placed.order_id, error=f"{type(error).__name__}: {error}")
-            return None
-        return answer if isinstance(answer, Captured | CardDeclined) else None
+
+async def _charge(
+    payments: Payments, placed: CheckoutAnswer, payment_token: str, deadline: Deadline
+) -> Captured | CardDeclined | None:
+    """The ledger's word on the money; None when it has none yet, or a cancellation voided the order."""
+    try:
+        answer = await payments.charge(placed.order_id, placed.total_amount, placed.currency, payment_token, deadline)
+    except Exception as error:  # whatever it is: the order stands, and settlement will ask again
+        log.warning("charge_unanswered", order_id=placed.order_id, error=f"{type(error).__name__}: {error}")
+        return None
+    return answer if isinstance(answer, Captured | CardDeclined) else None
+
+
+async def _answer(
+    database: Database,
+    request: CommandRequest,
+    placed: CheckoutAnswer,
+    outcome: Captured | CardDeclined | None,
+    deadline: Deadline,
+) -> CheckoutAnswer:
+    """Store outcome and answer together; if that fails the order awaits its payment, which settlement sees to."""
+    deadline = deadline.shortened_by(_SEND_SHARE_MS)
+    try:
+        settled = await apply_outcome(database, placed.order_id, outcome, metadata=request.metadata, deadline=deadline)
+    except Exception as error:
+        log.warning("checkout_left_to_settlement", order_id=placed.order_id, error=f"{type(error).__name__}: {error}")
+        return placed
+    return settled.answer
 
 
 async def _begin(

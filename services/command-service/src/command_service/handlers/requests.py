@@ -28,7 +28,8 @@ class VersionMismatch(Exception):
         self.actual = actual
 
 
-def _now() -> datetime:
+def utc_now() -> datetime:
+    """Aware, as every time here."""
     return datetime.now(UTC)
 
 
@@ -45,7 +46,7 @@ class CommandRequest:
     metadata: Metadata = field(default_factory=Metadata)
     key: CommandKey | None = None
     expected_version: int | None = None
-    now: Callable[[], datetime] = _now
+    now: Callable[[], datetime] = utc_now
 
     def require_version(self, stream: Stream[Any]) -> None:
         """Raises VersionMismatch unless the stream is at the version that the caller expects, if they expect one."""

@@ -1,0 +1,58 @@
+"""Registration and the caller's own profile."""
+
+from typing import Annotated
+
+from fastapi import APIRouter, Depends, Request
+from fastapi.responses import Response
+
+from command_service.api.answers import command_answer, done_answer
+from command_service.api.checkout import address_of
+from command_service.api.requests import FromParts, RegisteredCommand, idempotency_key, request_metadata
+from command_service.codec import CUSTOMER
+from command_service.domain.values import CustomerId
+from command_service.handlers.customers import Registration, register, update_profile
+from holdfast.contracts import http
+from holdfast.contracts.http import normal_email
+from holdfast.eventstore import CommandKey, fingerprint, scoped_key
+from holdfast.service.auth import optional_caller
+from holdfast.service.context import current
+from holdfast.service.tokens import Caller
+
+router = APIRouter()
+MaybeCaller = Annotated[Caller | None, Depends(optional_caller)]
+
+
+@router.post("/api/customers")
+async def register_customer(
+    body: http.NewCustomer, request: Request, caller: MaybeCaller, parts: FromParts
+) -> Response:
+    key = _key(idempotency_key(request), body)
+    registration = Registration(
+        email=body.email,
+        password=body.password,
+        name=body.name,
+        caller_id=None if caller is None else CustomerId(caller.subject),
+        caller_role=None if caller is None else caller.role,
+        key=key,
+        metadata=request_metadata(None if caller is None else caller.subject, key),
+        deadline=current().deadline,
+    )
+    done = await register(parts, registration)
+    content = {"customer_id": done.customer_id, "role": done.role, "version": done.version}
+    versions = {CUSTOMER.stream_id(done.customer_id): done.version}
+    return command_answer(content, versions, status=201, replayed=done.replayed)
+
+
+def _key(given: str | None, body: http.NewCustomer) -> CommandKey | None:
+    """Scoped by the e-mail, for there is no caller yet; the password is no part of what was asked (CORRECTNESS 4)."""
+    if given is None:
+        return None
+    email = normal_email(body.email)
+    asked = fingerprint(["POST", "/api/customers", {"email": body.email, "name": body.name}])
+    return CommandKey(scoped_key(email, "register", given), asked)
+
+
+@router.put("/api/profile")
+async def change_profile(body: http.ProfileChange, request: RegisteredCommand, parts: FromParts) -> Response:
+    done = await update_profile(parts, request, body.name, body.email, address_of(body.address))
+    return done_answer(done, {"customer_id": request.subject})

@@ -1,0 +1,195 @@
+"""Registration, profile and the first administrator: the customer's stream and its credentials in one transaction."""
+
+import uuid
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from datetime import datetime
+
+import structlog
+import uuid_utils
+
+from command_service.adapters import credentials as store
+from command_service.adapters.credentials import Credentials, EmailTaken
+from command_service.codec import CUSTOMER
+from command_service.domain import customer
+from command_service.domain.customer import Register
+from command_service.domain.events import Role
+from command_service.domain.refusals import AlreadyRegistered
+from command_service.domain.values import Address, CustomerId
+from command_service.handlers.keys_at_work import RequestInProgress
+from command_service.handlers.requests import CommandRequest, Refused, utc_now
+from command_service.handlers.single_stream import Done, Target, change_stream
+from command_service.parts import Parts
+from holdfast.contracts.http import normal_email
+from holdfast.eventstore import (
+    Append,
+    Claim,
+    CommandKey,
+    KeyReused,
+    Metadata,
+    Transaction,
+    VersionConflict,
+    append,
+    find_claim,
+    insert_claim,
+    lock_streams,
+    read_stream,
+    try_key_lock,
+)
+from holdfast.resilience.deadline import Deadline
+
+log = structlog.get_logger(__name__)
+
+# Any fixed namespace: every replica gives the first administrator of one e-mail the same id.
+_ADMIN_NAMESPACE = uuid.UUID("6f1ad0b6-6a5c-4e0e-9d4b-6f0e2f3c7a10")
+
+
+@dataclass(frozen=True, slots=True)
+class Registration:
+    """Who wants to register. `caller_id` and `caller_role` are the token's, if there was one: a guest becomes this
+    customer. `key` is scoped by the e-mail, and its fingerprint leaves the password out (CORRECTNESS 4).
+    """
+
+    email: str
+    password: str
+    name: str
+    caller_id: CustomerId | None
+    caller_role: str | None
+    key: CommandKey | None
+    metadata: Metadata
+    deadline: Deadline
+    now: Callable[[], datetime] = field(default=utc_now)
+
+
+@dataclass(frozen=True, slots=True)
+class Registered:
+    """`version` is the customer stream's; `replayed` tells a repeat with the same key."""
+
+    customer_id: CustomerId
+    role: Role
+    version: int
+    replayed: bool = False
+
+
+async def register(parts: Parts, registration: Registration) -> Registered:
+    """Register once for a key. Raises EmailTaken, Refused (AlreadyRegistered), KeyReused, RequestInProgress,
+    BulkheadFull (too many passwords at once) and the event store's errors.
+    """
+    if registration.key is None:
+        return await _register(parts, registration)
+    with parts.keys_at_work.hold(registration.key.hash):
+        return await _register(parts, registration)
+
+
+async def _register(parts: Parts, registration: Registration) -> Registered:
+    email = normal_email(registration.email)
+    async with parts.database.transaction(registration.deadline) as tx:
+        known = await _known(tx, registration.key)
+        if known is None:
+            # Looked up before the password is hashed: that takes a place in a short queue.
+            await _require_free(tx, registration, email)
+    if known is not None:
+        return await _repeated(parts, registration, known)
+    password_hash = await parts.passwords.hash(registration.password)
+    customer_id = registration.caller_id or CustomerId(str(uuid_utils.uuid7()))
+    credentials = Credentials(customer_id, email, password_hash, "customer")
+    try:
+        return await _store(parts, registration, credentials)
+    except VersionConflict:
+        raise Refused(AlreadyRegistered()) from None  # another registration of this guest was first
+
+
+async def _require_free(tx: Transaction, registration: Registration, email: str) -> None:
+    if registration.caller_id is not None:
+        stream = await read_stream(tx, (CUSTOMER, registration.caller_id))
+        if registration.caller_role != "guest" or stream.exists:
+            raise Refused(AlreadyRegistered())
+    if await store.find_by_email(tx, email) is not None:
+        raise EmailTaken
+
+
+async def _store(parts: Parts, registration: Registration, credentials: Credentials) -> Registered:
+    async with parts.database.transaction(registration.deadline) as tx:
+        key = registration.key
+        if key is not None and not await try_key_lock(tx, key.hash):
+            raise RequestInProgress
+        if await _known(tx, key) is not None:
+            raise RequestInProgress  # stored by another replica since: the repeat will find it
+        now = registration.now()
+        role = credentials.role
+        version = await _append_customer(
+            tx, credentials, registration.email, registration.name, registration.metadata, now
+        )
+        await store.insert(tx, credentials)
+        if key is not None:
+            answer = {"version": version}
+            await insert_claim(tx, Claim(key.hash, key.fingerprint, credentials.customer_id, answer, now, now))
+    return Registered(credentials.customer_id, role, version)
+
+
+async def _known(tx: Transaction, key: CommandKey | None) -> Claim | None:
+    """The claim of an earlier call with this key. Raises KeyReused when that was another registration."""
+    claim = None if key is None else await find_claim(tx, key.hash)
+    if claim is not None and key is not None and claim.fingerprint != key.fingerprint:
+        raise KeyReused("registration")
+    return claim
+
+
+async def _repeated(parts: Parts, registration: Registration, claim: Claim) -> Registered:
+    """A repeat must know the password: a token will be made for who repeats."""
+    customer_id = CustomerId(claim.resource_id)
+    async with parts.database.transaction(registration.deadline) as tx:
+        credentials = await store.find_by_customer(tx, customer_id)
+    stored_hash = None if credentials is None else credentials.password_hash
+    if not await parts.passwords.verify(stored_hash, registration.password) or credentials is None:
+        raise KeyReused("registration")
+    return Registered(customer_id, credentials.role, claim.answer["version"] if claim.answer else 1, replayed=True)
+
+
+async def _append_customer(
+    tx: Transaction, credentials: Credentials, email: str, name: str, metadata: Metadata, now: datetime
+) -> int:
+    customer_id = credentials.customer_id
+    stream_id = CUSTOMER.stream_id(customer_id)
+    stream = (await lock_streams(tx, [(CUSTOMER, customer_id)]))[stream_id]
+    decision = customer.decide(Register(email, name, credentials.role), stream.state)
+    if not isinstance(decision, tuple):
+        raise Refused(decision)
+    changes = [Append(stream, decision, owner=customer_id)]
+    return (await append(tx, changes, metadata, recorded_at=now))[stream_id].version
+
+
+async def update_profile(parts: Parts, request: CommandRequest, name: str, email: str, address: Address | None) -> Done:
+    """Replace the caller's profile; the e-mail they sign in with moves in the same transaction. Raises EmailTaken."""
+
+    async def move_email(tx: Transaction) -> None:
+        await store.change_email(tx, CustomerId(request.subject), normal_email(email))
+
+    command = customer.UpdateProfile(name, email, address)
+    target = Target(CUSTOMER, request.subject, owner=request.subject)
+    return await change_stream(
+        parts.database, request, target, lambda state: customer.decide(command, state), precondition=move_email
+    )
+
+
+async def ensure_admin(parts: Parts, email: str, password: str, deadline: Deadline) -> None:
+    """Make sure that the first administrator can sign in with this password; harmless from several replicas at once.
+
+    One who is there keeps id and profile, and gets the role and, if it differs, the new password. Raises what the event
+    store raises; to be repeated then.
+    """
+    async with parts.database.transaction(deadline) as tx:
+        known = await store.find_by_email(tx, normal_email(email))
+    if known is not None:
+        if known.role == "admin" and await parts.passwords.verify(known.password_hash, password):
+            return
+        password_hash = await parts.passwords.hash(password)
+        async with parts.database.transaction(deadline) as tx:
+            await store.make_admin(tx, known.customer_id, password_hash)
+        return
+    customer_id = CustomerId(str(uuid.uuid5(_ADMIN_NAMESPACE, normal_email(email))))
+    credentials = Credentials(customer_id, normal_email(email), await parts.passwords.hash(password), "admin")
+    async with parts.database.transaction(deadline) as tx:
+        await _append_customer(tx, credentials, email, "Administrator", Metadata(actor="bootstrap"), utc_now())
+        await store.insert(tx, credentials)
+    log.info("first_admin_made", customer_id=customer_id)
