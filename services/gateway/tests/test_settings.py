@@ -1,0 +1,75 @@
+"""A wrong setting stops the start with one line that names the variable."""
+
+import os
+import subprocess
+import sys
+from collections.abc import Mapping
+
+import pytest
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat, PublicFormat
+
+from gateway.bootstrap import build
+from gateway.settings import GatewaySettings, parse_status_urls
+from holdfast.service.settings import load
+
+_KEY = Ed25519PrivateKey.generate()
+PRIVATE = _KEY.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()).decode()
+PUBLIC = _KEY.public_key().public_bytes(Encoding.PEM, PublicFormat.SubjectPublicKeyInfo).decode()
+OWN = {"TOKEN_PRIVATE_KEY": PRIVATE, "TOKEN_PUBLIC_KEY": PUBLIC, "ADMIN_PASSWORD": "a password of our own"}
+
+
+@pytest.mark.parametrize(
+    ("env", "variable"),
+    [
+        ({"MODE": "production"}, "TOKEN_PUBLIC_KEY"),
+        ({"MODE": "production", "TOKEN_PUBLIC_KEY": PUBLIC}, "TOKEN_PRIVATE_KEY"),
+        ({"MODE": "production", "TOKEN_PUBLIC_KEY": PUBLIC, "TOKEN_PRIVATE_KEY": PRIVATE}, "ADMIN_PASSWORD"),
+        ({"MODE": "test"}, "MODE"),
+        ({"PORT": "0"}, "PORT"),
+        ({"TOKEN_PRIVATE_KEY": "no key"}, "TOKEN_PRIVATE_KEY"),
+        ({"TOKEN_PUBLIC_KEY": "no key"}, "TOKEN_PUBLIC_KEY"),
+        ({"TOKEN_PUBLIC_KEY": PUBLIC}, "TOKEN_PUBLIC_KEY"),
+        ({"COMMAND_URLS": "command-service"}, "COMMAND_URLS"),
+        ({"QUERY_URLS": "http://one,ftp://two"}, "QUERY_URLS"),
+        ({"STATUS_URLS": "http://127.0.0.1:1"}, "STATUS_URLS"),
+        ({"STATUS_URLS": "one=nowhere"}, "STATUS_URLS"),
+        ({"RATE_PER_S": "fast"}, "RATE_PER_S"),
+    ],
+)
+def test_the_start_is_refused_in_one_line(
+    env: Mapping[str, str], variable: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for name, value in env.items():
+        monkeypatch.setenv(name, value)
+    with pytest.raises(SystemExit) as ended:
+        build(load(GatewaySettings))
+    assert ended.value.code == 2
+    said = capsys.readouterr().err
+    assert said.count("\n") == 1
+    assert variable in said
+
+
+def test_the_process_itself_ends_with_that_line_and_code_2() -> None:
+    command = [sys.executable, "-m", "gateway"]
+    ended = subprocess.run(
+        command, env={**os.environ, "MODE": "production"}, capture_output=True, text=True, timeout=30, check=False
+    )
+    assert ended.returncode == 2
+    assert ended.stderr.startswith("cannot start: TOKEN_PUBLIC_KEY")
+    assert ended.stderr.count("\n") == 1
+
+
+def test_production_starts_with_keys_and_a_password_of_its_own(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name, value in (OWN | {"MODE": "production"}).items():
+        monkeypatch.setenv(name, value)
+    assert build(load(GatewaySettings)).title == "Holdfast"
+
+
+def test_secrets_are_not_shown_with_the_settings() -> None:
+    assert PRIVATE.splitlines()[1] not in repr(GatewaySettings(token_private_key=PRIVATE))
+
+
+def test_status_urls_are_pairs() -> None:
+    text = " gateway=http://127.0.0.1:8080 , relay = dns+http://relay:8131,"
+    assert parse_status_urls(text) == [("gateway", "http://127.0.0.1:8080"), ("relay", "dns+http://relay:8131")]
