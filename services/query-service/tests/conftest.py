@@ -1,10 +1,12 @@
 """The query-service over a read model on the real Elasticsearch that a test writes itself."""
 
+import asyncio
 import secrets
 from collections.abc import AsyncIterator, Callable, Iterator, Mapping
-from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from contextlib import AbstractAsyncContextManager, asynccontextmanager, suppress
 from datetime import UTC, datetime, timedelta
 from typing import Any
+from urllib.parse import urlsplit
 from uuid import uuid4
 
 import httpx
@@ -37,7 +39,9 @@ class Shop:
     def create_index(self, topic: Any, suffix: str, *, behind_alias: bool) -> str:
         name = documents.index_name(self.namespace, topic, suffix)
         aliases = {documents.alias(self.namespace, topic): {}} if behind_alias else {}
-        self._put(f"/{name}", {**documents.index_definition(topic), "aliases": aliases})
+        definition = documents.index_definition(topic)
+        definition["settings"]["index"]["refresh_interval"] = "-1"  # a search sees what a test refreshes, nothing else
+        self._put(f"/{name}", {**definition, "aliases": aliases})
         return name
 
     def swap(self, topic: Any, old: str, new: str) -> None:
@@ -101,6 +105,65 @@ def goods_only(elasticsearch_url: str) -> Iterator[Shop]:
     made.create("products")
     yield made
     made.close()
+
+
+class Link:
+    """A TCP link to Elasticsearch that a test holds up (a paused server) or cuts (a killed one)."""
+
+    def __init__(self, target: str) -> None:
+        parts = urlsplit(target)
+        self._target = parts.hostname, parts.port
+        self._server: asyncio.Server | None = None
+        self._writers: set[asyncio.StreamWriter] = set()
+        self._passing = asyncio.Event()
+        self._port = 0
+
+    @property
+    def url(self) -> str:
+        return f"http://127.0.0.1:{self._port}"
+
+    async def start(self) -> None:
+        self._passing.set()
+        self._server = await asyncio.start_server(self._carry, "127.0.0.1", self._port)
+        self._port = self._server.sockets[0].getsockname()[1]
+
+    def pause(self) -> None:
+        """Connections are accepted and nothing passes."""
+        self._passing.clear()
+
+    def resume(self) -> None:
+        self._passing.set()
+
+    async def cut(self) -> None:
+        """Connections break and are refused until `start`."""
+        assert self._server is not None
+        self._server.close()
+        for writer in list(self._writers):
+            writer.transport.abort()
+        await asyncio.sleep(0)
+
+    async def _carry(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        onward_reader, onward = await asyncio.open_connection(*self._target)
+        self._writers |= {writer, onward}
+        await asyncio.gather(self._pump(reader, onward), self._pump(onward_reader, writer))
+        self._writers -= {writer, onward}
+
+    async def _pump(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        with suppress(OSError):
+            while chunk := await reader.read(65_536):
+                await self._passing.wait()
+                writer.write(chunk)
+                await writer.drain()
+        writer.close()
+
+
+@pytest.fixture
+async def link(elasticsearch_url: str) -> AsyncIterator[Link]:
+    made = Link(elasticsearch_url)
+    await made.start()
+    yield made
+    made.resume()
+    await made.cut()
 
 
 Serve = Callable[..., AbstractAsyncContextManager[httpx.AsyncClient]]

@@ -40,41 +40,43 @@ class WaitGate:
         self._ran_out: deque[bool] = deque(maxlen=self._LAST)
         self._closed_until_s: float | None = None
         self._probing = False
+        self._generation = 0
 
     @property
     def closed(self) -> bool:
         """Whether every wait but a probe is refused."""
         return self._closed_until_s is not None
 
-    def enter(self) -> bool:
-        """Whether to wait now. If so the caller must call `leave` once."""
+    def enter(self) -> int | None:
+        """A turn to wait now, to be given to `leave` once; None: do not wait."""
         if self._closed_until_s is None:
-            return True
+            return self._generation
         if self._probing or self._clock.now() < self._closed_until_s:
-            return False
+            return None
         self._probing = True
-        return True
+        return self._generation
 
-    def leave(self, ran_out: bool | None) -> None:
-        """Ends a wait that was let in: `ran_out`, or None when it was cut short and says nothing."""
+    def leave(self, turn: int, ran_out: bool | None) -> None:
+        """Ends a wait: whether it `ran_out`, or None when it was cut short and says nothing."""
+        if turn != self._generation:
+            return  # begun before the gate last closed or opened: that is old news
         if self._closed_until_s is not None:
-            self._leave_closed(ran_out)
+            self._leave_probe(ran_out)
             return
         if ran_out is not None:
             self._ran_out.append(ran_out)
         if sum(self._ran_out) >= self._HALF:
-            self._close()
+            self._move(self._clock.now() + self._CLOSED_S)
 
-    def _leave_closed(self, ran_out: bool | None) -> None:
+    def _leave_probe(self, ran_out: bool | None) -> None:
         self._probing = False
-        if ran_out is False:
-            self._closed_until_s = None
-        elif ran_out:
-            self._close()
+        if ran_out is not None:
+            self._move(self._clock.now() + self._CLOSED_S if ran_out else None)
 
-    def _close(self) -> None:
+    def _move(self, closed_until_s: float | None) -> None:
+        self._closed_until_s = closed_until_s
+        self._generation += 1
         self._ran_out.clear()
-        self._closed_until_s = self._clock.now() + self._CLOSED_S
 
 
 class TokenWaits:
@@ -110,7 +112,8 @@ class TokenWaits:
         found = await fetch()
         if reached(found):
             return found
-        if caller_id in self._waiting or not self._gate.enter():
+        turn = None if caller_id in self._waiting else self._gate.enter()
+        if turn is None:
             raise ReadModelBehind(what)
         self._waiting.add(caller_id)
         ran_out: bool | None = None
@@ -124,7 +127,7 @@ class TokenWaits:
             raise ReadModelBehind(what) from error
         finally:
             self._waiting.discard(caller_id)
-            self._gate.leave(ran_out)
+            self._gate.leave(turn, ran_out)
         if result is None:
             raise ReadModelBehind(what)
         return result[0]
