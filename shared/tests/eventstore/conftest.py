@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from typing import Any
 from urllib.parse import urlsplit, urlunsplit
@@ -155,3 +156,15 @@ def added() -> type[Added]:
 def cart() -> Kind[int, Added]:
     """A kind of its own, without a store."""
     return _tally_kind("cart")
+
+
+@pytest.fixture
+def raising() -> Any:
+    """`async with raising(Error) as caught, transaction: …`, as `pytest.raises` is used with one statement."""
+
+    @asynccontextmanager
+    async def raising(error: type[Exception], match: str | None = None) -> AsyncIterator[pytest.ExceptionInfo[Any]]:
+        with pytest.raises(error, match=match) as caught:
+            yield caught
+
+    return raising

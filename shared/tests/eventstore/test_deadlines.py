@@ -25,6 +25,7 @@ from holdfast.eventstore import (
     read_stream,
 )
 from holdfast.eventstore.errors import TransactionAborted
+from holdfast.eventstore.translation import translated
 from holdfast.resilience.deadline import Deadline
 from holdfast.resilience.errors import DeadlineExceeded, DependencyUnavailable
 from holdfast.resilience.guard import Guard
@@ -76,31 +77,28 @@ async def test_a_deadline_during_commit_leaves_the_outcome_unknown_and_here_it_h
     assert len(await shop.query("SELECT * FROM events")) == 1
 
 
-async def test_a_connection_that_breaks_during_commit_leaves_the_outcome_unknown(shop, wired, wire):
-    with pytest.raises(DatabaseUnavailable) as caught:
-        async with wired.transaction(Deadline.after(5)) as tx:
-            await tx.execute("SELECT 1")
-            wire.hold_answers()
-            asyncio.get_running_loop().call_later(0.05, wire.cut)
+async def test_a_connection_that_breaks_during_commit_leaves_the_outcome_unknown(shop, wired, wire, raising):
+    async with raising(DatabaseUnavailable) as caught, wired.transaction(Deadline.after(5)) as tx:
+        await tx.execute("SELECT 1")
+        wire.hold_answers()
+        asyncio.get_running_loop().call_later(0.05, wire.cut)
     assert caught.value.committed_unknown
 
 
-async def test_a_deadline_before_commit_is_known_not_to_have_happened(shop, wired, wire):
-    with pytest.raises(DatabaseTimeout) as caught:
-        async with wired.transaction(Deadline.after(0.2)) as tx:
-            wire.pause()
-            await tx.execute("SELECT 1")
+async def test_a_deadline_before_commit_is_known_not_to_have_happened(shop, wired, wire, raising):
+    async with raising(DatabaseTimeout) as caught, wired.transaction(Deadline.after(0.2)) as tx:
+        wire.pause()
+        await tx.execute("SELECT 1")
     assert not caught.value.committed_unknown
 
 
-async def test_the_pool_recovers_by_itself_after_a_pause_a_cut_and_a_stop(shop, wired, wire):
+async def test_the_pool_recovers_by_itself_after_a_pause_a_cut_and_a_stop(shop, wired, wire, raising):
     for trouble in (wire.pause, wire.cut):
         await wired.ping(Deadline.after(1))
         trouble()
-        with pytest.raises((DatabaseTimeout, DatabaseUnavailable)):
-            async with wired.transaction(Deadline.after(0.1)) as tx:
-                wire.cut()
-                await tx.execute("SELECT 1")
+        async with raising((DatabaseTimeout, DatabaseUnavailable)), wired.transaction(Deadline.after(0.1)) as tx:
+            wire.cut()
+            await tx.execute("SELECT 1")
         wire.resume()
         await wired.ping(Deadline.after(1))
 
@@ -124,9 +122,11 @@ async def test_waiting_for_a_lock_ends_before_the_deadline_and_keeps_the_connect
     await shop.add("1")
     async with shop.database.transaction(Deadline.after(5)) as holder:
         await lock_streams(holder, [(shop.cart, "1")])
-        async with raises_within((LockTimeout, StatementCancelled), 0.3):
-            async with shop.database.transaction(Deadline.after(0.3)) as tx:
-                await lock_streams(tx, [(shop.cart, "1")])
+        async with (
+            raises_within((LockTimeout, StatementCancelled), 0.3),
+            shop.database.transaction(Deadline.after(0.3)) as tx,
+        ):
+            await lock_streams(tx, [(shop.cart, "1")])
     assert not [each for pool in shop.database._pools.values() for each in pool._idle if each.is_closed()]
 
 
@@ -156,9 +156,11 @@ async def test_two_waits_for_rows_together_end_by_the_deadline(shop):
         held = asyncio.Event()
         holding = asyncio.create_task(hold_the_first_row())
         await held.wait()
-        async with raises_within((LockTimeout, StatementCancelled), 0.3):
-            async with shop.database.transaction(Deadline.after(0.3)) as tx:
-                await lock_streams(tx, [(shop.cart, "1"), (shop.cart, "2")])
+        async with (
+            raises_within((LockTimeout, StatementCancelled), 0.3),
+            shop.database.transaction(Deadline.after(0.3)) as tx,
+        ):
+            await lock_streams(tx, [(shop.cart, "1"), (shop.cart, "2")])
         await holding
 
 
@@ -180,9 +182,11 @@ async def test_a_full_pool_says_so_after_its_own_wait_and_serves_first_come_firs
     database = Database(shop.dsn, pools={"checkout": PoolSettings(size=1, acquire_timeout_s=0.2)})
     async with database.transaction(Deadline.after(5), pool="checkout"):
         assert database.in_use("checkout") == database.size("checkout") == 1
-        async with raises_within(PoolExhausted, 0.2) as caught:
-            async with database.transaction(Deadline.after(5), pool="checkout"):
-                pass
+        async with (
+            raises_within(PoolExhausted, 0.2) as caught,
+            database.transaction(Deadline.after(5), pool="checkout"),
+        ):
+            pass
         assert caught.value.pool == "checkout"
         await database.ping(Deadline.after(1))  # the default pool is another
     order: list[int] = []
@@ -231,24 +235,21 @@ async def test_a_client_that_stops_holds_its_locks_only_to_its_deadline(shop):
     frozen.close()
 
 
-async def test_a_swallowed_error_does_not_pass_for_a_commit(shop):
-    with pytest.raises(TransactionAborted):
-        async with shop.database.transaction(Deadline.after(5)) as tx:
-            with pytest.raises(asyncpg.UndefinedTableError):
-                await tx.execute("SELECT * FROM nowhere")
+async def test_a_swallowed_error_does_not_pass_for_a_commit(shop, raising):
+    async with raising(TransactionAborted), shop.database.transaction(Deadline.after(5)) as tx:
+        with pytest.raises(asyncpg.UndefinedTableError):
+            await tx.execute("SELECT * FROM nowhere")
 
 
-async def test_wrong_sql_is_neither_busy_nor_unavailable(shop):
-    with pytest.raises(asyncpg.PostgresSyntaxError):
-        async with shop.database.transaction(Deadline.after(5)) as tx:
-            await tx.execute("SELEC")
+async def test_wrong_sql_is_neither_busy_nor_unavailable(shop, raising):
+    async with raising(asyncpg.PostgresSyntaxError), shop.database.transaction(Deadline.after(5)) as tx:
+        await tx.execute("SELEC")
     await shop.database.ping(Deadline.after(1))
 
 
-async def test_a_session_ended_by_an_administrator_is_unavailability(shop):
-    with pytest.raises(DatabaseUnavailable):
-        async with shop.database.transaction(Deadline.after(5)) as tx:
-            await tx.execute("SELECT pg_terminate_backend(pg_backend_pid())")
+async def test_a_session_ended_by_an_administrator_is_unavailability(shop, raising):
+    async with raising(DatabaseUnavailable), shop.database.transaction(Deadline.after(5)) as tx:
+        await tx.execute("SELECT pg_terminate_backend(pg_backend_pid())")
 
 
 @pytest.mark.parametrize(
@@ -296,16 +297,15 @@ async def test_an_open_breaker_answers_at_once_and_closes_by_itself(shop, wired,
     database.close()
 
 
-async def test_lock_contention_does_not_open_the_breaker(shop):
+async def test_lock_contention_does_not_open_the_breaker(shop, raising):
     await shop.add("1")
     guard = Guard("pg", GuardSettings(BulkheadSettings(limit=4, queue=2)), classify=outcome_of)
     database = Database(shop.dsn, guards={"default": guard})
     async with shop.database.transaction(Deadline.after(10)) as holder:
         await lock_streams(holder, [(shop.cart, "1")])
         for _ in range(8):
-            with pytest.raises((LockTimeout, StatementCancelled)):
-                async with database.transaction(Deadline.after(0.12)) as tx:
-                    await lock_streams(tx, [(shop.cart, "1")])
+            async with raising((LockTimeout, StatementCancelled)), database.transaction(Deadline.after(0.12)) as tx:
+                await lock_streams(tx, [(shop.cart, "1")])
     assert guard.breaker.state == "closed"
     database.close()
 
@@ -316,3 +316,20 @@ async def test_a_read_without_a_lock_does_not_wait_for_a_writer(shop):
         await lock_streams(holder, [(shop.cart, "1")])
         async with shop.database.transaction(Deadline.after(0.5)) as tx:
             assert (await read_stream(tx, (shop.cart, "1"))).version == 1
+
+
+async def test_sessions_ended_while_idle_are_replaced_unnoticed_once_the_client_has_heard(shop):
+    await shop.database.ping(Deadline.after(1))
+    await shop.query(
+        "SELECT pg_terminate_backend(pid) FROM pg_stat_activity"
+        " WHERE datname = current_database() AND pid <> pg_backend_pid()"
+    )
+    await asyncio.sleep(0.05)
+    await shop.database.ping(Deadline.after(1))
+
+
+@pytest.mark.parametrize("error", [asyncpg.InternalClientError("odd state"), ConnectionResetError(), EOFError()])
+def test_a_broken_connection_is_unavailability(error):
+    ours = translated(error, closed=False, committing=True, dependency="pg")
+    assert isinstance(ours, DatabaseUnavailable)
+    assert (ours.committed_unknown, ours.dependency) == (True, "pg")

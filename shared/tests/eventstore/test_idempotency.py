@@ -51,11 +51,10 @@ async def test_a_claim_may_be_written_with_its_answer(tx):
     assert (await find_claim(tx, "k")).answer == {"status": 201}
 
 
-async def test_a_key_is_claimed_once(shop):
-    with pytest.raises(asyncpg.UniqueViolationError):
-        async with shop.database.transaction(Deadline.after(5)) as tx:
-            await insert_claim(tx, claim())
-            await insert_claim(tx, claim())
+async def test_a_key_is_claimed_once(shop, raising):
+    async with raising(asyncpg.UniqueViolationError), shop.database.transaction(Deadline.after(5)) as tx:
+        await insert_claim(tx, claim())
+        await insert_claim(tx, claim())
 
 
 async def test_only_the_first_answer_is_kept(tx):

@@ -62,14 +62,14 @@ async def test_a_file_that_fails_leaves_nothing_of_itself_and_is_tried_again(emp
 
 async def test_a_file_changed_after_it_was_applied_is_refused(empty, tmp_path):
     await migrate(empty, files(tmp_path, "CREATE TABLE one (x int)"))
-    with pytest.raises(MigrationRefused, match="test/0001_step.sql was changed"):
+    with pytest.raises(MigrationRefused, match=r"test/0001_step\.sql was changed"):
         await migrate(empty, files(tmp_path, "CREATE TABLE one (x bigint)"))
 
 
 @pytest.mark.parametrize("name", ["0002_first.sql", "one.sql", "0001-first.sql"])
 async def test_a_file_out_of_order_or_misnamed_is_refused(empty, tmp_path, name):
     (tmp_path / name).write_text("SELECT 1")
-    with pytest.raises(MigrationRefused, match="should be 0001_<name>.sql"):
+    with pytest.raises(MigrationRefused, match=r"should be 0001_<name>\.sql"):
         await migrate(empty, MigrationSet("test", tmp_path))
 
 

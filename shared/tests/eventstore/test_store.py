@@ -98,44 +98,40 @@ async def test_streams_are_locked_in_the_order_of_their_bytes(shop):
     assert [row["stream_id"] for row in locked] == ["cart-B", "cart-_", "cart-a", "cart-é"]
 
 
-async def test_a_stream_that_changed_since_it_was_read_is_a_conflict(shop, added):
+async def test_a_stream_that_changed_since_it_was_read_is_a_conflict(shop, added, raising):
     await shop.add("1")
     async with within(shop) as tx:
         stale = await read_stream(tx, (shop.cart, "1"))
     await shop.add("1")
-    with pytest.raises(VersionConflict) as caught:
-        async with within(shop) as tx:
-            await append(tx, [Append(stale, [added(1)])], Metadata())
+    async with raising(VersionConflict) as caught, within(shop) as tx:
+        await append(tx, [Append(stale, [added(1)])], Metadata())
     assert (caught.value.stream_id, caught.value.expected, caught.value.actual) == ("cart-1", 1, 2)
 
 
-async def test_a_stream_created_meanwhile_is_a_conflict(shop, added):
+async def test_a_stream_created_meanwhile_is_a_conflict(shop, added, raising):
     async with within(shop) as tx:
         absent = await read_stream(tx, (shop.cart, "1"))
     await shop.add("1")
-    with pytest.raises(VersionConflict) as caught:
-        async with within(shop) as tx:
-            await append(tx, [Append(absent, [added(1)])], Metadata())
+    async with raising(VersionConflict) as caught, within(shop) as tx:
+        await append(tx, [Append(absent, [added(1)])], Metadata())
     assert (caught.value.expected, caught.value.actual) == (0, 1)
 
 
-async def test_a_version_of_a_stream_that_is_not_there_is_a_conflict(shop, added):
+async def test_a_version_of_a_stream_that_is_not_there_is_a_conflict(shop, added, raising):
     changed = await shop.add("1")
     async with within(shop) as tx:
         await tx.execute("DELETE FROM streams")
-    with pytest.raises(VersionConflict) as caught:
-        async with within(shop) as tx:
-            await append(tx, [Append(changed["cart-1"], [added(1)])], Metadata())
+    async with raising(VersionConflict) as caught, within(shop) as tx:
+        await append(tx, [Append(changed["cart-1"], [added(1)])], Metadata())
     assert (caught.value.expected, caught.value.actual) == (1, 0)
 
 
-async def test_a_conflict_of_one_stream_leaves_the_others_as_they_were(shop, added):
+async def test_a_conflict_of_one_stream_leaves_the_others_as_they_were(shop, added, raising):
     async with within(shop) as tx:
         streams = await read_streams(tx, [(shop.cart, "1"), (shop.cart, "2")])
     await shop.add("2")
-    with pytest.raises(VersionConflict):
-        async with within(shop) as tx:
-            await append(tx, [Append(each, [added(1)]) for each in streams.values()], Metadata())
+    async with raising(VersionConflict), within(shop) as tx:
+        await append(tx, [Append(each, [added(1)]) for each in streams.values()], Metadata())
     async with within(shop) as tx:
         assert not (await read_stream(tx, (shop.cart, "1"))).exists
         assert await history(tx, "cart-1") == []
@@ -148,11 +144,10 @@ async def test_appending_nothing_does_nothing(shop):
     assert await shop.query("SELECT * FROM streams") == []
 
 
-async def test_the_same_stream_twice_in_one_append_is_refused(shop, added):
-    with pytest.raises(ValueError, match="twice"):
-        async with within(shop) as tx:
-            stream = await read_stream(tx, (shop.cart, "1"))
-            await append(tx, [Append(stream, [added(1)]), Append(stream, [added(1)])], Metadata())
+async def test_the_same_stream_twice_in_one_append_is_refused(shop, added, raising):
+    async with raising(ValueError, match="twice"), within(shop) as tx:
+        stream = await read_stream(tx, (shop.cart, "1"))
+        await append(tx, [Append(stream, [added(1)]), Append(stream, [added(1)])], Metadata())
 
 
 @pytest.mark.parametrize(

@@ -41,7 +41,8 @@ async def test_a_sound_store_has_no_differences_and_is_counted(filled):
         ("UPDATE streams SET kind = 'boat' WHERE stream_id = 'cart-3'", ["cart-3 kind"]),
         ("DELETE FROM streams WHERE stream_id = 'cart-2'", ["cart-2 stream"]),
         (
-            "INSERT INTO streams (stream_id, kind, created_at, version, state) VALUES ('cart-9', 'cart', now(), 1, '{}')",
+            "INSERT INTO streams (stream_id, kind, created_at, version, state)"
+            " VALUES ('cart-9', 'cart', now(), 1, '{}')",
             ["cart-9 stream"],
         ),
         (

@@ -17,6 +17,9 @@ from holdfast.eventstore.errors import DEPENDENCY, DatabaseTimeout, DatabaseUnav
 from holdfast.resilience.deadline import Deadline
 
 Connection = asyncpg.Connection
+CLIENT_ERRORS = (OSError, asyncpg.PostgresError, asyncpg.InterfaceError, asyncpg.InternalClientError)
+"""All that asyncpg raises. The last comes where the server has ended an idle session and nobody has noticed yet."""
+
 CONNECT_TIMEOUT_S = 1.0  # a TCP and PostgreSQL handshake takes 5 ms; a server that swallows packets gets no more
 
 # A peer that vanished without a word (a partition, a lost container) is noticed by the kernel: idle connections by
@@ -45,7 +48,7 @@ async def connect(
             timeout=timeout_s,
             server_settings={"application_name": application, **_SERVER_SETTINGS, **(settings or {})},
         )
-    except (TimeoutError, OSError, asyncpg.PostgresError, asyncpg.InterfaceError) as error:
+    except (TimeoutError, *CLIENT_ERRORS) as error:
         raise DatabaseUnavailable(describe(error), reason="connect", dependency=dependency) from error
     _notice_vanished_peers(connection)
     return connection

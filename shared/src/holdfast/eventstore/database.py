@@ -9,7 +9,14 @@ from typing import Any, TypeVar
 
 import asyncpg
 
-from holdfast.eventstore.connections import DEFAULT_POOL, Connection, ConnectionPool, PoolSettings, connect
+from holdfast.eventstore.connections import (
+    CLIENT_ERRORS,
+    DEFAULT_POOL,
+    Connection,
+    ConnectionPool,
+    PoolSettings,
+    connect,
+)
 from holdfast.eventstore.errors import DEPENDENCY, DatabaseTimeout, TransactionAborted
 from holdfast.eventstore.translation import translated
 from holdfast.resilience.deadline import Deadline
@@ -77,7 +84,7 @@ class Transaction:
         try:
             await self._connection.execute("ROLLBACK")
             undone = True
-        except (OSError, asyncpg.PostgresError, asyncpg.InterfaceError):
+        except CLIENT_ERRORS:
             pass  # its own error is on its way out; the server undoes what a broken connection left
         finally:
             if not undone:

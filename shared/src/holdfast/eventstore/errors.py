@@ -77,7 +77,7 @@ class StatementCancelled(DatabaseBusy):
 
 
 class TransactionAborted(Exception):
-    """A statement had failed and the block went on: PostgreSQL answers COMMIT with a rollback then. Nothing happened."""
+    """A statement had failed and the block went on: PostgreSQL answers COMMIT with a rollback then."""
 
     def __init__(self) -> None:
         super().__init__("the transaction was rolled back: the error of one of its statements was swallowed")

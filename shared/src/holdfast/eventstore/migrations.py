@@ -13,9 +13,7 @@ from dataclasses import dataclass
 from importlib.resources import files
 from importlib.resources.abc import Traversable
 
-import asyncpg
-
-from holdfast.eventstore.connections import Connection
+from holdfast.eventstore.connections import CLIENT_ERRORS, Connection
 from holdfast.eventstore.database import Database
 from holdfast.eventstore.translation import translated
 
@@ -77,7 +75,7 @@ async def migrate(database: Database, *sets: MigrationSet) -> list[str]:
     try:
         await connection.execute("SELECT pg_advisory_lock($1, $2)", LOCK_SPACE, MIGRATION_LOCK)
         return await _apply(connection, wanted)
-    except (OSError, asyncpg.PostgresError, asyncpg.InterfaceError) as error:
+    except CLIENT_ERRORS as error:
         raise translated(error, closed=connection.is_closed()) from error
     finally:
         connection.terminate()  # which frees the lock, without a word that a paused server would have to answer

@@ -16,6 +16,7 @@ _BUSY: tuple[tuple[type[Exception], type[Exception]], ...] = (
 _UNAVAILABLE = (
     OSError,
     EOFError,
+    asyncpg.InternalClientError,
     asyncpg.PostgresConnectionError,
     asyncpg.OperatorInterventionError,
     asyncpg.InsufficientResourcesError,

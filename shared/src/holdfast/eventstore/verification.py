@@ -9,6 +9,7 @@ from typing import Any, Literal
 import asyncpg
 import orjson
 
+from holdfast.eventstore.connections import CLIENT_ERRORS
 from holdfast.eventstore.database import Database
 from holdfast.eventstore.errors import UnknownEventType, UpcastLoop
 from holdfast.eventstore.keys import dump_keys
@@ -69,7 +70,7 @@ async def verify(
             async for difference in _compare(known, _Rows(streams), _Rows(events), counts):
                 counts.differences += 1
                 yield difference
-    except (OSError, asyncpg.PostgresError, asyncpg.InterfaceError) as error:
+    except CLIENT_ERRORS as error:
         raise translated(error, closed=connection.is_closed()) from error
     finally:
         connection.terminate()

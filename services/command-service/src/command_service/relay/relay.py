@@ -42,7 +42,7 @@ class Progress:
     """
 
     postgres: str = "connecting"
-    kafka: str = "not needed yet"
+    kafka: str = "connecting"
     leads: bool = False
     backlog: Backlog | None = None
     published: int = 0
@@ -78,6 +78,7 @@ class Relay:
 
         Raises `LeadershipLost` and `PublishingFailed`: the process must end then, without flushing its producer.
         """
+        await self._look()
         publisher = await self._publisher()
         if publisher is None:
             return

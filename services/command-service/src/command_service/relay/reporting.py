@@ -29,8 +29,9 @@ def health_of(progress: Progress) -> Health:
         return {"outbox": outbox, "leads": progress.leads, "held_streams": sorted(progress.held_streams)[:20]}
 
     def readiness() -> Readiness:
-        kafka = "up" if progress.kafka == "not needed yet" else progress.kafka
-        return Readiness(True, {"postgresql": progress.postgres, "kafka": kafka})
+        if progress.postgres == "up" and not progress.leads:
+            return Readiness(True, {"postgresql": "up"})  # a standby needs no Kafka yet
+        return Readiness(True, {"postgresql": progress.postgres, "kafka": progress.kafka})
 
     return Health(readiness=readiness, extra=extra)
 

@@ -9,7 +9,7 @@ from typing import Any, Final, TypeVar
 
 import asyncpg
 
-from holdfast.eventstore.connections import Connection, connect
+from holdfast.eventstore.connections import CLIENT_ERRORS, Connection, connect
 from holdfast.eventstore.migrations import LOCK_SPACE
 
 RELAY_LOCK: Final = 2  # beside migrations.MIGRATION_LOCK in the two-int space
@@ -76,7 +76,7 @@ class LeaderSession:
         timer = asyncio.get_running_loop().call_later(STATEMENT_LIMIT_S, self._connection.terminate)
         try:
             return await answer
-        except (OSError, asyncpg.PostgresError, asyncpg.InterfaceError) as error:
+        except CLIENT_ERRORS as error:
             self._connection.terminate()
             raise LeadershipLost(f"{type(error).__name__}: {error}") from error
         finally:
