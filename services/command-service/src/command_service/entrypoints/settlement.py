@@ -1,0 +1,81 @@
+"""`python -m command_service.entrypoints.settlement`: settle what is owed until SIGTERM."""
+
+import asyncio
+import sys
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager, suppress
+from dataclasses import asdict
+
+from fastapi import FastAPI
+from prometheus_client import CollectorRegistry, Gauge
+
+from command_service.adapters.payments import Payments
+from command_service.settlement.settings import SettlementSettings
+from command_service.settlement.settlement import Settlement
+from command_service.storage import Pool, Storage
+from holdfast.eventstore import PoolSettings
+from holdfast.resilience.client import OutboundClient
+from holdfast.resilience.dependencies import Dependencies
+from holdfast.resilience.settings import PAYMENT_CLIENT, BulkheadSettings
+from holdfast.service.app import create_app, run, serve
+from holdfast.service.health import Health, Readiness
+from holdfast.service.settings import load
+
+SERVICE = "settlement"
+# One connection for each order worked on in a batch would be idle most of its time, while the ledger is asked.
+_POOL = Pool("default", "postgresql", PoolSettings(size=6, acquire_timeout_s=0.8), BulkheadSettings(6, 16, 0.8))
+
+
+def build(settings: SettlementSettings) -> FastAPI:
+    """The process's health endpoints, with the work in their background; it starts with every dependency down."""
+    storage = Storage(settings.postgres_dsn, f"{SERVICE}:{settings.replica}"[:60], [_POOL])
+    client = OutboundClient("payment-service", settings.payment_urls, PAYMENT_CLIENT)
+    settlement = Settlement(storage.database, Payments(client), batch=settings.batch, idle_s=settings.idle_s)
+    dependencies = Dependencies(SERVICE)
+    dependencies.add(storage.guards["default"])
+    dependencies.add(client)
+
+    @asynccontextmanager
+    async def lifespan(_app: FastAPI) -> AsyncIterator[None]:
+        await client.start()
+        background = [asyncio.create_task(storage.prepare()), asyncio.create_task(_work(storage, settlement))]
+        try:
+            yield
+        finally:
+            for task in background:
+                task.cancel()
+                with suppress(asyncio.CancelledError):
+                    await task
+            await client.close()
+            storage.database.close()
+
+    health = Health(
+        readiness=lambda: Readiness(storage.prepared.is_set(), storage.states),
+        dependencies=lambda: [line.as_json() for line in dependencies.status()],
+        extra=lambda: {"settlement": asdict(settlement.backlog)},
+    )
+    return create_app(SERVICE, settings, health=health, registry=_registry(settlement), lifespan=lifespan)
+
+
+async def _work(storage: Storage, settlement: Settlement) -> None:
+    await storage.prepared.wait()
+    await settlement.run()
+
+
+def _registry(settlement: Settlement) -> CollectorRegistry:
+    registry = CollectorRegistry()
+    owed = Gauge("settlement_owed_orders", "Charges and voids still owed to the ledger", registry=registry)
+    owed.set_function(lambda: settlement.backlog.owed)
+    oldest = Gauge("settlement_oldest_seconds", "Age of the oldest of them", registry=registry)
+    oldest.set_function(lambda: settlement.backlog.oldest_s)
+    return registry
+
+
+async def main(settings: SettlementSettings) -> int:
+    await serve(build(settings), settings)
+    return 0
+
+
+if __name__ == "__main__":
+    settings = load(SettlementSettings)
+    sys.exit(run(SERVICE, settings, main(settings)))

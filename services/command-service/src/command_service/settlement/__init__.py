@@ -1,0 +1,1 @@
+"""Settlement: the process that finishes charges and refunds which their requests could not (CORRECTNESS 9)."""

@@ -1,0 +1,20 @@
+"""What settlement is told by its environment."""
+
+from pydantic import Field
+
+from command_service.settings import PostgresSettings
+
+
+class SettlementSettings(PostgresSettings):
+    """Settlement's own, beside those of every process."""
+
+    port: int = Field(8132, ge=1, le=65535, description="where /healthz, /readyz, /status and /metrics are served")
+    payment_urls: str = Field(
+        "http://127.0.0.1:8121", description="payment-service's base URLs, comma-separated, dns+http allowed"
+    )
+    batch: int = Field(
+        12, ge=1, le=16, description="orders worked on at once: below the payment-service's bulkhead of 16"
+    )
+    idle_s: float = Field(
+        0.25, gt=0, le=10, description="seconds between looks while nothing is due: a late payment waits that long"
+    )
