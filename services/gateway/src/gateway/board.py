@@ -68,12 +68,22 @@ class StatusBoard:
     async def start(self) -> None:
         """Begin to resolve and to poll; waits for neither."""
         loop = asyncio.get_running_loop()
-        for watched in self._watched:
-            for name in watched.addresses.names:
-                self._resolvers.append(Resolver(name, _into(watched, loop), every_s=self._interval_s))
+
+        def found(name: DnsName, urls: tuple[str, ...]) -> None:
+            if not loop.is_closed():
+                loop.call_soon_threadsafe(self.resolved, name, urls)
+
+        names = {name for watched in self._watched for name in watched.addresses.names}
+        self._resolvers = [Resolver(name, found, every_s=self._interval_s) for name in names]
         for resolver in self._resolvers:
             resolver.start()
         self._task = asyncio.create_task(self._run(), name="status-board")
+
+    def resolved(self, name: DnsName, urls: tuple[str, ...]) -> None:
+        """A DNS name stands for these URLs from now on."""
+        for watched in self._watched:
+            if name in watched.addresses.names:
+                watched.resolved[name] = urls
 
     async def close(self) -> None:
         for resolver in self._resolvers:
@@ -130,14 +140,6 @@ class StatusBoard:
         except (DeadlineExceeded, WireError, orjson.JSONDecodeError):
             return None
         return found if isinstance(found, dict) else None
-
-
-def _into(watched: Watched, loop: asyncio.AbstractEventLoop) -> Any:
-    def found(name: DnsName, urls: tuple[str, ...]) -> None:
-        if not loop.is_closed():
-            loop.call_soon_threadsafe(watched.resolved.__setitem__, name, urls)
-
-    return found
 
 
 def _seen(

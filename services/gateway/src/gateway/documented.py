@@ -1,7 +1,7 @@
 """What OpenAPI says of a route: its parameters, every status that it can answer, and their headers."""
 
 import inspect
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Annotated, Any, Final
 
 from fastapi import Body, Path, Query
@@ -53,6 +53,25 @@ ANSWER_HEADERS: Final[dict[str, dict[str, Any]]] = {
         "schema": {"type": "string", "enum": ["true"]},
     },
 }
+_COMMON: Final[dict[int, tuple[str, ...]]] = {
+    401: ("unauthenticated",),
+    403: ("forbidden",),
+    413: ("body-too-large",),
+    415: ("unsupported-media-type",),
+    422: ("invalid",),
+    429: ("rate-limited",),
+    503: ("dependency-unavailable", "overloaded", "bulkhead-full"),
+    504: ("deadline-exceeded",),
+}
+SHARED: Final = {
+    401: "Unauthenticated",
+    403: "Forbidden",
+    413: "BodyTooLarge",
+    415: "UnsupportedMediaType",
+    429: "RateLimited",
+    503: "Unavailable",
+    504: "DeadlineExceeded",
+}
 _ALWAYS: Final = ("X-Request-Id", "traceparent", "RateLimit", "RateLimit-Policy")
 _ON_READS: Final = ("Served-From", "Degraded", "Age")
 _ON_COMMANDS: Final = ("Consistency-Token", "Idempotency-Replayed")
@@ -95,7 +114,12 @@ def extra_of(route: Route) -> dict[str, Any]:
         for name in names
     ]
     required: list[dict[str, list[str]]] = [{SECURITY: []}]
-    return {"parameters": parameters, "security": required if route.callers else [{}, *required]}
+    shared = {str(status): {"$ref": _REF.format("responses", name)} for status, name in _shared(route).items()}
+    return {
+        "parameters": parameters,
+        "security": required if route.callers else [{}, *required],
+        "responses": shared,
+    }
 
 
 def responses_of(route: Route) -> dict[int | str, dict[str, Any]]:
@@ -104,30 +128,48 @@ def responses_of(route: Route) -> dict[int | str, dict[str, Any]]:
     for status, model in route.also.items():
         found[status] = {"model": model, "description": "Accepted", "headers": _headers(route, status)}
     for status, codes in sorted(problem_codes(route).items()):
-        found[status] = {
-            "description": ", ".join(f"`{code}`" for code in codes),
-            "content": {"application/problem+json": {"schema": {"$ref": _REF.format("schemas", PROBLEM)}}},
-            "headers": _headers(route, status),
-        }
+        if status not in _shared(route):
+            found[status] = _problem_response(codes, _headers(route, status))
     return found
+
+
+def shared_responses() -> dict[str, dict[str, Any]]:
+    """The problems that are the same on every call that has them, by name."""
+    headers = {
+        401: ("WWW-Authenticate",), 403: (), 413: (), 415: (),
+        429: ("Retry-After",), 503: ("Retry-After",), 504: ("Retry-After",),
+    }  # fmt: skip
+    return {
+        name: _problem_response(_COMMON[status], _refs((*_ALWAYS, *headers[status]))) for status, name in SHARED.items()
+    }
+
+
+def _shared(route: Route) -> dict[int, str]:
+    """Which of the route's problems are the shared ones."""
+    codes = problem_codes(route)
+    return {status: name for status, name in SHARED.items() if codes.get(status) == _COMMON[status]}
+
+
+def _problem_response(codes: Sequence[str], headers: dict[str, dict[str, str]]) -> dict[str, Any]:
+    return {
+        "description": ", ".join(f"`{code}`" for code in codes),
+        "content": {"application/problem+json": {"schema": {"$ref": _REF.format("schemas", PROBLEM)}}},
+        "headers": headers,
+    }
 
 
 def problem_codes(route: Route) -> dict[int, tuple[str, ...]]:
     """Each error status and the codes that it can come with."""
-    codes: dict[int, list[str]] = {
-        422: ["invalid"],
-        429: ["rate-limited"],
-        503: ["dependency-unavailable", "overloaded", "bulkhead-full"],
-        504: ["deadline-exceeded"],
-    }
+    here = [422, 429, 503, 504]
     if route.key != "ignored":
-        codes[401] = ["unauthenticated"]
+        here.append(401)
     if route.callers and route.callers != CALLERS:
-        codes[403] = ["forbidden"]
+        here.append(403)
+    if not route.reads:
+        here += [413, 415]
+    codes = {status: list(_COMMON[status]) for status in here}
     if route.reads:
         codes[400] = ["consistency-token-invalid"]
-    else:
-        codes |= {413: ["body-too-large"], 415: ["unsupported-media-type"]}
     if route.body is not None:
         codes[400] = ["malformed"]
     for status, own in route.codes.items():
@@ -139,8 +181,10 @@ def _headers(route: Route, status: int) -> dict[str, dict[str, str]]:
     names = list(_ALWAYS)
     if status < 300:
         names += _ON_READS if route.reads else _ON_COMMANDS
-    if status in (409, 429, 503, 504):
+    if status == 409:
         names.append("Retry-After")
-    if status == 401:
-        names.append("WWW-Authenticate")
+    return _refs(names)
+
+
+def _refs(names: Sequence[str]) -> dict[str, dict[str, str]]:
     return {name: {"$ref": _REF.format("headers", name)} for name in names}

@@ -10,7 +10,7 @@ from fastapi.openapi.utils import get_openapi
 from fastapi.responses import FileResponse, HTMLResponse, Response
 from starlette.exceptions import HTTPException
 
-from gateway.documented import ANSWER_HEADERS, PROBLEM, SECURITY
+from gateway.documented import ANSWER_HEADERS, PROBLEM, SECURITY, shared_responses
 from holdfast.contracts.http import ProblemBody
 
 _ABOUT: Final = (
@@ -70,6 +70,7 @@ def _document(app: FastAPI) -> dict[str, Any]:
         document = get_openapi(title=app.title, version=app.version, description=_ABOUT, routes=app.routes)
         components = document.setdefault("components", {})
         components["headers"] = ANSWER_HEADERS
+        components["responses"] = shared_responses()
         components["securitySchemes"] = {SECURITY: {"type": "http", "scheme": "bearer", "bearerFormat": "JWT"}}
         problem = ProblemBody.model_json_schema(ref_template="#/components/schemas/{model}")
         components.setdefault("schemas", {}).update(problem.pop("$defs", {}) | {PROBLEM: problem})

@@ -1,0 +1,65 @@
+"""/openapi.json and /docs. When the golden file differs on purpose: `python -m gateway.document > FILE`, and read the
+difference; it is the public contract.
+"""
+
+import re
+from pathlib import Path
+from typing import Any
+
+import orjson
+
+from gateway.bootstrap import build, total_s
+from gateway.document import document
+from gateway.documented import problem_codes
+from gateway.routes import FORWARDED, REGISTER_ROUTE, SIGN_IN_ROUTE
+from gateway.settings import GatewaySettings
+
+GOLDEN = Path(__file__).parent / "openapi.golden.json"
+API = Path(__file__).parents[3] / "docs" / "API.md"
+
+
+def test_the_document_is_the_golden_one() -> None:
+    assert document() == GOLDEN.read_bytes()
+
+
+def test_every_call_of_the_api_guide_is_documented() -> None:
+    told = build(GatewaySettings()).openapi()["paths"]
+    documented = {(method.upper(), re.sub(r"{\w+}", "{}", path)) for path, calls in told.items() for method in calls}
+    named = re.findall(r"\b(GET|POST|PUT|DELETE) (/api/[\w/{}]*)", API.read_text())
+    wanted = {(method, re.sub(r"{\w+}", "{}", path)) for method, path in named} - {("GET", "/api/ops/events")}
+    assert len(wanted) >= 20
+    assert wanted <= documented
+
+
+def test_every_code_that_a_route_names_stands_in_the_api_guide() -> None:
+    guide = API.read_text()
+    codes = {
+        code
+        for route in (*FORWARDED, SIGN_IN_ROUTE, REGISTER_ROUTE)
+        for found in problem_codes(route).values()
+        for code in found
+    }
+    assert {code for code in codes if f"`{code}`" not in guide} == set()
+
+
+def test_the_middleware_gives_every_route_the_time_that_its_table_says() -> None:
+    for route in (*FORWARDED, SIGN_IN_ROUTE, REGISTER_ROUTE):
+        assert total_s(route.method, route.path) == route.budget.total_s
+
+
+async def test_the_page_loads_nothing_from_elsewhere(shop: Any) -> None:
+    page = await shop.call("GET", "/docs")
+    assert page.status_code == 200
+    links = re.findall(r'(?:src|href)="([^"]+)"', page.text)
+    assert len(links) == 3
+    for link in links:
+        assert link.startswith("/docs/")
+        part = await shop.call("GET", link)
+        assert part.status_code == 200
+        assert len(part.content) > 1_000
+    assert (await shop.call("GET", "/docs/elsewhere.js")).status_code == 404
+
+
+async def test_the_document_is_served(shop: Any) -> None:
+    served = (await shop.call("GET", "/openapi.json")).json()
+    assert served == orjson.loads(GOLDEN.read_bytes())
