@@ -1,93 +1,11 @@
-"""A command-service on a database of its own, called in process as the gateway would call it."""
+"""A command-service on a database of its own."""
 
-import asyncio
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
-from dataclasses import dataclass
-from datetime import UTC, datetime
-from typing import Any
 
-import httpx
 import pytest
-from fastapi import FastAPI
-from uuid_utils.compat import uuid7
 
-from command_service.bootstrap import build
 from command_service.settings import Settings
-from holdfast.service.tokens import DEMO_PRIVATE_KEY, Role, TokenSigner
-
-_SIGNER = TokenSigner(DEMO_PRIVATE_KEY)
-
-
-@dataclass(frozen=True)
-class Someone:
-    """A caller with a token: `await someone.post("/api/cart/items", json={...}, key="k1")`."""
-
-    client: httpx.AsyncClient
-    subject: str
-    role: Role
-
-    @property
-    def headers(self) -> dict[str, str]:
-        token, _ = _SIGNER.sign(self.subject, self.role, datetime.now(UTC))
-        return {"Authorization": f"Bearer {token}"}
-
-    async def call(
-        self, method: str, path: str, *, key: str | None = None, if_match: int | None = None, **options: Any
-    ) -> httpx.Response:
-        headers = {**self.headers, **options.pop("headers", {})}
-        if key is not None:
-            headers["Idempotency-Key"] = key
-        if if_match is not None:
-            headers["If-Match"] = f'"{if_match}"'
-        return await self.client.request(method, path, headers=headers, **options)
-
-    async def get(self, path: str, **options: Any) -> httpx.Response:
-        return await self.call("GET", path, **options)
-
-    async def post(self, path: str, json: Any = None, **options: Any) -> httpx.Response:
-        return await self.call("POST", path, json={} if json is None else json, **options)
-
-    async def put(self, path: str, json: Any, **options: Any) -> httpx.Response:
-        return await self.call("PUT", path, json=json, **options)
-
-    async def delete(self, path: str, **options: Any) -> httpx.Response:
-        return await self.call("DELETE", path, **options)
-
-
-@dataclass(frozen=True)
-class Service:
-    """A running command-service; `client` carries no token."""
-
-    app: FastAPI
-    client: httpx.AsyncClient
-
-    def someone(self, role: Role = "guest", subject: str | None = None) -> Someone:
-        return Someone(self.client, subject or str(uuid7()), role)
-
-    def admin(self) -> Someone:
-        return self.someone("admin")
-
-    async def product(self, product_id: str = "mug", **fields: Any) -> str:
-        """Creates a product of 250 pence with 100 pieces, or as `fields` say."""
-        body = {"product_id": product_id, "name": f"A {product_id}", "category": "Kitchen", "unit_amount": 250}
-        answer = await self.admin().post("/api/admin/products", {**body, "available": 100, **fields})
-        assert answer.status_code == 201, answer.text
-        return product_id
-
-
-@asynccontextmanager
-async def running(settings: Settings, *, prepared: bool = True) -> AsyncIterator[Service]:
-    """The service of these settings, started; with `prepared` its tables are there."""
-    app = build(settings)
-    transport = httpx.ASGITransport(app=app)
-    async with (
-        app.router.lifespan_context(app),
-        httpx.AsyncClient(transport=transport, base_url="http://command") as client,
-    ):
-        if prepared:
-            await asyncio.wait_for(app.state.storage.prepared.wait(), 20)
-        yield Service(app, client)
+from command_service.testing.service import Service, running
 
 
 @pytest.fixture

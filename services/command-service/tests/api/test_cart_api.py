@@ -1,9 +1,19 @@
 """The cart's commands and its read, through the API on a real PostgreSQL."""
 
-from typing import Any
+import asyncio
+
+import httpx
+import pytest
+
+from command_service.testing.service import Service, Someone, refused
 
 
-async def test_what_is_added_is_in_the_cart(service: Any) -> None:
+async def quantities(someone: Someone) -> dict[str, int]:
+    cart = (await someone.get("/api/cart")).json()
+    return {line["product_id"]: line["quantity"] for line in cart["lines"]}
+
+
+async def test_what_is_added_is_in_the_cart(service: Service) -> None:
     await service.product("mug", name="A mug", unit_amount=250)
     guest = service.someone()
     added = await guest.post("/api/cart/items", {"product_id": "mug", "quantity": 2})
@@ -18,3 +28,161 @@ async def test_what_is_added_is_in_the_cart(service: Any) -> None:
         "version": 1,
     }
     assert cart.headers["served-from"] == "write-model"
+
+
+async def test_a_cart_never_used_is_empty_at_version_0(service: Service) -> None:
+    guest = service.someone()
+    cart = {"cart_id": guest.subject, "lines": [], "total_amount": 0, "currency": "GBP", "version": 0}
+    assert (await guest.get("/api/cart")).json() == cart
+    cleared = await guest.delete("/api/cart")
+    assert (cleared.status_code, cleared.json()["version"]) == (200, 0)
+
+
+async def test_a_line_is_changed_and_removed(service: Service) -> None:
+    await service.product("mug")
+    await service.product("MUG")
+    guest = service.someone()
+    for product_id in ("mug", "MUG", "mug"):
+        await guest.post("/api/cart/items", {"product_id": product_id, "quantity": 2})
+    assert await quantities(guest) == {"mug": 4, "MUG": 2}
+    assert (await guest.put("/api/cart/items/mug", {"quantity": 7})).json()["version"] == 4
+    assert (await guest.put("/api/cart/items/mug", {"quantity": 7})).json()["version"] == 4
+    assert (await guest.put("/api/cart/items/MUG", {"quantity": 0})).json()["version"] == 5
+    assert await quantities(guest) == {"mug": 7}
+    assert (await guest.delete("/api/cart/items/mug")).json()["version"] == 6
+    assert (await guest.delete("/api/cart/items/mug")).json()["version"] == 6
+    assert await quantities(guest) == {}
+
+
+async def test_what_is_not_there_is_said_to_be_unknown(service: Service) -> None:
+    guest = service.someone()
+    assert refused(await guest.post("/api/cart/items", {"product_id": "mug", "quantity": 1}), 404, "product-unknown")
+    assert refused(await guest.put("/api/cart/items/mug", {"quantity": 1}), 404, "line-unknown")
+    assert (await guest.put("/api/cart/items/mug", {"quantity": 0})).status_code == 200
+    assert (await guest.delete("/api/cart/items/%00")).status_code == 200
+
+
+async def test_a_discontinued_product_is_not_added(service: Service) -> None:
+    await service.product("mug")
+    await service.admin().delete("/api/admin/products/mug")
+    answer = await service.someone().post("/api/cart/items", {"product_id": "mug", "quantity": 1})
+    assert refused(answer, 409, "product-discontinued")
+
+
+async def test_a_line_above_its_limit_is_refused(service: Service) -> None:
+    await service.product("mug")
+    guest = service.someone()
+    await guest.post("/api/cart/items", {"product_id": "mug", "quantity": 100_000})
+    answer = await guest.post("/api/cart/items", {"product_id": "mug", "quantity": 1})
+    assert refused(answer, 409, "cart-full")
+
+
+async def until_taken(someone: Someone, key: str) -> httpx.Response:
+    """Adds one mug as a client does it that is told 503 with Retry-After: again, with the same key."""
+    while True:
+        answer = await someone.post("/api/cart/items", {"product_id": "mug", "quantity": 1}, key=key)
+        if answer.status_code == 200:
+            return answer
+        assert (answer.status_code, answer.headers["retry-after"]) == (503, "1"), answer.text
+        await asyncio.sleep(0.05)
+
+
+async def test_20_concurrent_adds_to_one_new_cart_are_all_counted(service: Service) -> None:
+    await service.product("mug")
+    guest = service.someone()
+    answers = await asyncio.gather(*(until_taken(guest, f"key-{n}") for n in range(20)))
+    assert sorted(answer.json()["version"] for answer in answers) == list(range(1, 21))
+    assert await quantities(guest) == {"mug": 20}
+
+
+async def test_a_repeat_with_the_same_key_is_answered_from_the_first_call(service: Service) -> None:
+    await service.product("mug")
+    guest = service.someone()
+    item = {"product_id": "mug", "quantity": 2}
+    first = await guest.post("/api/cart/items", item, key="k")
+    await guest.post("/api/cart/items", item, key="another")
+    again = await guest.post("/api/cart/items", {"quantity": 2, "product_id": "mug"}, key="k")
+    assert "idempotency-replayed" not in first.headers
+    assert again.headers["idempotency-replayed"] == "true"
+    assert (again.status_code, again.json()) == (200, first.json())
+    assert again.headers["consistency-token"] == first.headers["consistency-token"]
+    assert await quantities(guest) == {"mug": 4}
+
+
+async def test_repeats_at_the_same_time_happen_once(service: Service) -> None:
+    await service.product("mug")
+    guest = service.someone()
+    item = {"product_id": "mug", "quantity": 1}
+    answers = await asyncio.gather(*(guest.post("/api/cart/items", item, key="k") for _ in range(10)))
+    assert {(answer.status_code, answer.json()["version"]) for answer in answers} == {(200, 1)}
+    assert await quantities(guest) == {"mug": 1}
+
+
+async def test_a_key_belongs_to_its_caller(service: Service) -> None:
+    await service.product("mug")
+    one, other = service.someone(), service.someone()
+    for someone in (one, other):
+        answer = await someone.post("/api/cart/items", {"product_id": "mug", "quantity": 1}, key="k")
+        assert "idempotency-replayed" not in answer.headers
+    assert await quantities(one) == await quantities(other) == {"mug": 1}
+
+
+async def test_a_key_with_another_body_or_command_is_refused(service: Service) -> None:
+    await service.product("mug")
+    guest = service.someone()
+    await guest.post("/api/cart/items", {"product_id": "mug", "quantity": 1}, key="k")
+    other = await guest.post("/api/cart/items", {"product_id": "mug", "quantity": 2}, key="k")
+    assert refused(other, 422, "idempotency-key-reused")
+    assert refused(await guest.put("/api/cart/items/mug", {"quantity": 9}, key="k"), 422, "idempotency-key-reused")
+    assert refused(await guest.delete("/api/cart", key="k"), 422, "idempotency-key-reused")
+    assert await quantities(guest) == {"mug": 1}
+
+
+async def test_a_refused_command_may_be_repeated_with_its_key(service: Service) -> None:
+    guest = service.someone()
+    item = {"product_id": "mug", "quantity": 1}
+    assert (await guest.post("/api/cart/items", item, key="k")).status_code == 404
+    await service.product("mug")
+    again = await guest.post("/api/cart/items", item, key="k")
+    assert (again.status_code, "idempotency-replayed" in again.headers) == (200, False)
+
+
+async def test_a_command_for_another_version_does_nothing(service: Service) -> None:
+    await service.product("mug")
+    guest = service.someone()
+    item = {"product_id": "mug", "quantity": 1}
+    assert refused(await guest.post("/api/cart/items", item, if_match=1), 412, "version-mismatch")
+    assert (await guest.post("/api/cart/items", item, if_match=0)).status_code == 200
+    assert refused(await guest.post("/api/cart/items", item, if_match=0), 412, "version-mismatch")
+    assert (await guest.post("/api/cart/items", item, if_match=1)).json()["version"] == 2
+    assert refused(await guest.delete("/api/cart", if_match=1), 412, "version-mismatch")
+    assert await quantities(guest) == {"mug": 2}
+
+
+async def test_a_repeat_is_recognised_before_its_version_is_compared(service: Service) -> None:
+    await service.product("mug")
+    guest = service.someone()
+    item = {"product_id": "mug", "quantity": 1}
+    for _ in range(2):
+        answer = await guest.post("/api/cart/items", item, key="k", if_match=0)
+        assert (answer.status_code, answer.json()["version"]) == (200, 1)
+    other = {"product_id": "mug", "quantity": 3}
+    assert refused(await guest.post("/api/cart/items", other, key="k", if_match=0), 422, "idempotency-key-reused")
+
+
+async def test_of_concurrent_commands_for_one_version_one_happens(service: Service) -> None:
+    await service.product("mug")
+    guest = service.someone()
+    item = {"product_id": "mug", "quantity": 1}
+    answers = await asyncio.gather(*(guest.post("/api/cart/items", item, if_match=0) for _ in range(8)))
+    assert sorted(answer.status_code for answer in answers) == [200, *[412] * 7]
+    assert await quantities(guest) == {"mug": 1}
+
+
+@pytest.mark.parametrize("role", ["guest", "customer", "admin"])
+async def test_everyone_has_a_cart_of_their_own(service: Service, role: str) -> None:
+    await service.product("mug")
+    someone = service.someone(role)  # type: ignore[arg-type]
+    await someone.post("/api/cart/items", {"product_id": "mug", "quantity": 1})
+    assert await quantities(someone) == {"mug": 1}
+    assert await quantities(service.someone()) == {}

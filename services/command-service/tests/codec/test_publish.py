@@ -8,11 +8,10 @@ import pytest
 
 from command_service.codec import ORDER
 from command_service.publish import publish
+from command_service.testing.examples import BARE, EVENTS, ORDER_ID
+from command_service.testing.recording import recorded
 from holdfast.contracts.messages import MalformedMessage, Message, check_data
 from holdfast.eventstore import Kind
-
-from .examples import BARE, EVENTS, ORDER_ID
-from .recording import recorded
 
 GOLDEN = Path(__file__).parent.parent / "golden" / "published"
 

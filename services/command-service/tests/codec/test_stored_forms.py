@@ -11,10 +11,9 @@ from command_service.codec.carts import FORMS as CART_FORMS
 from command_service.codec.customers import FORMS as CUSTOMER_FORMS
 from command_service.codec.orders import FORMS as ORDER_FORMS
 from command_service.codec.products import FORMS as PRODUCT_FORMS
+from command_service.testing.examples import BARE, EVENTS, STATES
+from command_service.testing.recording import recorded
 from holdfast.eventstore import Kind, UnknownEventType
-
-from .examples import BARE, EVENTS, STATES
-from .recording import recorded
 
 GOLDEN = Path(__file__).parent.parent / "golden" / "stored"
 NEWEST = {**CART_FORMS.newest, **CUSTOMER_FORMS.newest, **ORDER_FORMS.newest, **PRODUCT_FORMS.newest}

@@ -15,8 +15,7 @@ from command_service.domain.events import (
 )
 from command_service.domain.refusals import LineTooLarge, LineUnknown, TooManyLines
 from command_service.domain.values import MAX_CART_LINES, MAX_LINE_QUANTITY, BrokenHistory, CartLine, OrderId, ProductId
-
-from .strategies import cart_commands, carts, product_ids, quantities
+from command_service.testing.strategies import cart_commands, carts, product_ids, quantities
 
 MUG, LAMP = ProductId("mug"), ProductId("lamp")
 FULL = Cart({ProductId(f"p{number}"): 1 for number in range(MAX_CART_LINES)})

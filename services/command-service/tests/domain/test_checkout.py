@@ -7,8 +7,7 @@ from command_service.domain.events import CartCheckedOut, OrderPlaced, StockRese
 from command_service.domain.product import Discontinued, Listed, NoProduct, Product, evolve
 from command_service.domain.refusals import CartIsEmpty, OutOfStock, ProductsAreDiscontinued, Shortage, TotalChanged
 from command_service.domain.values import OrderLine, ProductId
-
-from .strategies import ADDRESS, CUSTOMER, ORDER, carts, listed, product_ids
+from command_service.testing.strategies import ADDRESS, CUSTOMER, ORDER, carts, listed, product_ids
 
 MUG, LAMP, TRAY = ProductId("mug"), ProductId("lamp"), ProductId("tray")
 CHECKOUT = Checkout(ORDER, CUSTOMER, ADDRESS, None)

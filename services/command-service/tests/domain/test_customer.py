@@ -4,8 +4,7 @@ from command_service.domain.customer import Guest, Register, Registered, UpdateP
 from command_service.domain.events import CustomerEvent, CustomerRegistered, ProfileUpdated
 from command_service.domain.refusals import AlreadyRegistered, CustomerUnknown
 from command_service.domain.values import BrokenHistory
-
-from .strategies import ADDRESS
+from command_service.testing.strategies import ADDRESS
 
 ADA = Registered("Ada@example.org", "Ada", "customer", None)
 

@@ -4,8 +4,7 @@ from command_service.domain.cart import Cart, evolve
 from command_service.domain.events import CartCleared, ItemAddedToCart
 from command_service.domain.merging import Merged, merge_carts
 from command_service.domain.values import MAX_LINE_QUANTITY, ProductId
-
-from .strategies import carts
+from command_service.testing.strategies import carts
 
 MUG, LAMP = ProductId("mug"), ProductId("lamp")
 

@@ -34,8 +34,7 @@ from command_service.domain.order import (
 )
 from command_service.domain.refusals import OrderNotCancellable, OrderNotShippable, OrderUnknown, OutcomeContradicted
 from command_service.domain.values import BrokenHistory, OrderLine, ProductId
-
-from .strategies import CUSTOMER
+from command_service.testing.strategies import CUSTOMER
 
 DETAILS = Details(CUSTOMER, (OrderLine(ProductId("mug"), "A mug", 2, 250),), 500, "GBP", None)
 AWAITING, PAID = AwaitingPayment(DETAILS), Paid(DETAILS)

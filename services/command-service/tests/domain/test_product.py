@@ -34,8 +34,7 @@ from command_service.domain.refusals import (
     StockWouldBeNegative,
 )
 from command_service.domain.values import MAX_AVAILABLE, BrokenHistory, ProductId
-
-from .strategies import ORDER, listed, product_commands
+from command_service.testing.strategies import ORDER, listed, product_commands
 
 MUG = ProductId("mug")
 LISTED = Listed("A mug", "Blue", "Kitchen", 250, "GBP", 10)

@@ -9,8 +9,7 @@ from command_service.domain.product import Discontinued, Listed, Product
 from command_service.domain.refusals import OrderNotCancellable, OrderUnknown, OutcomeContradicted
 from command_service.domain.reversal import ProductMissing, cancel_order, decline_payment
 from command_service.domain.values import MAX_LINE_QUANTITY, CartLine, OrderLine, ProductId
-
-from .strategies import CUSTOMER, ORDER, carts, details
+from command_service.testing.strategies import CUSTOMER, ORDER, carts, details
 
 MUG, LAMP = ProductId("mug"), ProductId("lamp")
 DETAILS = Details(CUSTOMER, (OrderLine(MUG, "A mug", 2, 250), OrderLine(LAMP, "A lamp", 1, 900)), 1_400, "GBP", None)

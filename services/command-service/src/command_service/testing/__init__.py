@@ -1,0 +1,1 @@
+"""What the tests of this service share; nothing of the service imports it."""
