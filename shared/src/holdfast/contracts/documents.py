@@ -235,7 +235,16 @@ def watermarks_definition() -> dict[str, Any]:
 
 
 def parked_definition() -> dict[str, Any]:
-    return _plain({"index": _KEYWORD, "stream_id": _KEYWORD, "version": _LONG, "reason": _STORED, "parked_at": _TIME})
+    return _plain(
+        {
+            "index": _KEYWORD,
+            "stream_id": _KEYWORD,
+            "version": _LONG,
+            "latest": _LONG,
+            "reason": _STORED,
+            "parked_at": _TIME,
+        }
+    )
 
 
 def _plain(properties: Mapping[str, Any]) -> dict[str, Any]:

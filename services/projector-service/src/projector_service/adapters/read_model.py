@@ -123,8 +123,8 @@ class ReadModel:
                 filter_path=["items.*.status", "items.*.error.type", "items.*.error.reason"],
             )
             outcomes = [next(iter(item.values())) for item in answer["items"]]
-            for outcome in outcomes:
-                _require_done(outcome)
+            for (stream_id, _), outcome in zip(operations, outcomes, strict=True):
+                _require_done(outcome, may_be_refused=stream_id != "")
         return {
             stream_id: f"{outcome['error']['type']}: {outcome['error']['reason']}"[:_REASON_CHARS]
             for (stream_id, _), outcome in zip(operations, outcomes, strict=True)
@@ -132,10 +132,10 @@ class ReadModel:
         }
 
 
-def _require_done(outcome: Mapping[str, Any]) -> None:
+def _require_done(outcome: Mapping[str, Any], *, may_be_refused: bool) -> None:
     """409 is "already there", 404 without an error a mark that is gone, 400 the document's fault or a closed index."""
     status, error = outcome["status"], outcome.get("error", {})
-    own_fault = status == 400 and not error["type"].startswith("index_")
+    own_fault = may_be_refused and status == 400 and not error["type"].startswith("index_")
     if status < 300 or status == 409 or own_fault or (status == 404 and not error):
         return
     raise StoreUnavailable(f"bulk: {status} {error}", answered=status < 500)
