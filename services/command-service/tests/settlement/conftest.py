@@ -1,0 +1,26 @@
+"""One real payment-service for the tests of a module, a shop on a database of its own for each test."""
+
+from collections.abc import AsyncIterator, Iterator
+
+import pytest
+
+from command_service.testing.shop import Shop, open_shop, payment_process
+from holdfast.testing.processes import ServiceProcess
+
+
+@pytest.fixture(scope="module")
+def payment(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ServiceProcess]:
+    with payment_process(tmp_path_factory.mktemp("payment")) as process:
+        yield process
+
+
+@pytest.fixture
+async def shop(database: str, payment: ServiceProcess) -> AsyncIterator[Shop]:
+    async with open_shop(database, payment) as opened:
+        yield opened
+
+
+@pytest.fixture
+async def shop_of_two(database: str, payment: ServiceProcess) -> AsyncIterator[Shop]:
+    async with open_shop(database, payment, replicas=2) as opened:
+        yield opened
