@@ -286,11 +286,14 @@ async def test_over_the_budget_the_original_error_is_returned(server: Serve, oth
     assert [answer.attempts for answer in answers] == [2, 2, 1, 1, 1]
 
 
-async def test_no_repeat_is_begun_without_time_for_it(server: Serve, other_server: Serve) -> None:
+async def test_no_repeat_is_waited_for_without_time_for_it(server: Serve, other_server: Serve) -> None:
     server.always(502)
     other_server.always(502)
-    async with client_of(server, other_server) as client:
-        assert (await get(client, left_s=0.04)).attempts == 1
+    settings = replace(QUERY_CLIENT, retry=RetrySettings(backoff_s=(0.9, 0.9)))
+    async with client_of(server, other_server, settings=settings) as client:
+        begun_s = asyncio.get_running_loop().time()
+        assert (await get(client, left_s=0.9)).attempts == 1
+        assert asyncio.get_running_loop().time() - begun_s < 0.5
 
 
 async def test_a_repeat_that_comes_too_late_leaves_the_first_answer(server: Serve, other_server: Serve) -> None:
@@ -453,3 +456,14 @@ async def test_each_attempt_is_seen_by_the_metrics(server: Serve, other_server: 
     }
     assert sorted(one.number for one in seen) == [1, 2]
     assert all(0 <= one.seconds < 1 for one in seen)
+
+
+async def test_an_open_breaker_is_found_before_waiting_for_a_place(server: Serve) -> None:
+    settings = replace(QUERY_CLIENT, bulkhead=BulkheadSettings(limit=1, queue=5, max_wait_s=5))
+    async with client_of(server, settings=settings) as client, client.bulkhead.slot():
+        for _ in range(7):
+            client.replicas.current()[0].breaker.acquire().failure()
+        begun_s = asyncio.get_running_loop().time()
+        with pytest.raises(DependencyUnavailable):
+            await get(client, left_s=1)
+        assert asyncio.get_running_loop().time() - begun_s < 0.5

@@ -68,6 +68,13 @@ def test_a_flood_of_keys_stays_within_the_bound_and_the_oldest_go() -> None:
     assert limiter.take("1").remaining == 1  # forgotten, and new
 
 
+def test_who_keeps_calling_is_not_forgotten_for_who_calls_once() -> None:
+    limiter = RateLimiter(RateSettings(per_s=1, burst=200, max_keys=10), clock=FakeClock())
+    for number in range(100):
+        limiter.take(str(number))
+        assert limiter.take("regular").remaining == 199 - number
+
+
 def test_a_limiter_without_rate_left_to_remember_forgets_all() -> None:
     clock = FakeClock()
     limiter = RateLimiter(RateSettings(per_s=10, burst=5, max_keys=0), clock=clock)
