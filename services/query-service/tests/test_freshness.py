@@ -42,8 +42,8 @@ async def test_a_fresh_read_model_is_not_marked(shop: Any, serve: Any) -> None:
 async def test_one_old_partition_marks_every_answer_with_its_age(shop: Any, serve: Any) -> None:
     shop.drained(0)
     shop.drained(77, indices=[documents.index_name(shop.namespace, "customers", "0")])
-    async with serve(shop, freshness_every_s=0.1) as client:
-        answer = await marked(client, degraded)
+    async with serve(shop, freshness_every_s=0.1, stale_after_s=60) as client:
+        answer = await marked(client, lambda answer: degraded(answer) and "Age" in answer.headers)
         assert degraded(answer)
         assert 77 <= int(answer.headers["Age"]) < 90
         shop.drained(0)

@@ -1,26 +1,39 @@
 """The read model in Elasticsearch, read through its aliases, guarded by bulkhead, breaker, timeout and deadline."""
 
 import asyncio
+import logging
 from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from typing import Any, Final, TypeVar
 
-from elasticsearch import ApiError, AsyncElasticsearch, NotFoundError, OrjsonSerializer, TransportError
+from elasticsearch import (
+    ApiError,
+    AsyncElasticsearch,
+    NotFoundError,
+    OrjsonSerializer,
+    TransportError,
+    UnsupportedProductError,
+)
 
 from holdfast.contracts.documents import alias
 from holdfast.contracts.messages import Topic
 from holdfast.resilience.deadline import Deadline
 from holdfast.resilience.guard import Guard
 from holdfast.resilience.outcome import Outcome, errors_are_failures
+from query_service.adapters.names import NamedNode
 
 NAME: Final = "elasticsearch"
+_OURS: Final = (400, 404)  # refusals of what was asked
 Json = dict[str, Any]
 T = TypeVar("T")
 
 
 def connect(url: str, *, timeout_s: float, connections: int) -> AsyncElasticsearch:
     """A client without retries and without dead-node backoff (CORRECTNESS 26); makes no connection yet."""
+    # One line a failed call would bury the log in an outage; the watermark watch tells when one begins and ends.
+    logging.getLogger("elastic_transport.node_pool").setLevel(logging.ERROR)
     return AsyncElasticsearch(
         url,
+        node_class=NamedNode,
         max_retries=0,
         retry_on_timeout=False,
         retry_on_status=(),
@@ -35,7 +48,7 @@ def connect(url: str, *, timeout_s: float, connections: int) -> AsyncElasticsear
 
 def judge(error: BaseException) -> Outcome:
     """How an error counts for the breaker: Elasticsearch refusing what we sent says that it works."""
-    if isinstance(error, ApiError) and error.status_code < 500:
+    if isinstance(error, ApiError) and error.status_code in _OURS:
         return Outcome.SUCCESS
     return errors_are_failures(error)
 
@@ -106,9 +119,9 @@ class ReadIndex:
         except TimeoutError as error:
             raise self._guard.unavailable("timeout") from error
         except ApiError as error:
-            if error.status_code == 429 or error.status_code >= 500:  # 429: a full queue of Elasticsearch's own
-                raise self._guard.unavailable() from error
-            raise
+            if error.status_code in _OURS and not isinstance(error, UnsupportedProductError):
+                raise
+            raise self._guard.unavailable() from error  # 429 too: a full queue of Elasticsearch's own
         except TransportError as error:
             raise self._guard.unavailable("connect") from error
         body: Json = answer.body
