@@ -228,7 +228,7 @@ class CategoryCount(Answer):
 
 
 class PriceCount(Answer):
-    """How many cost at least `from` and less than `to`, in pence; null: no bound."""
+    """How many cost from `from` to `to`, pence, both inclusive as min_amount and max_amount are; null: no bound."""
 
     model_config = ConfigDict(extra="forbid", populate_by_name=True)
 
