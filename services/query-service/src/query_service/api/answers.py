@@ -8,13 +8,13 @@ from holdfast.service.responses import json_response
 from query_service.freshness import Freshness
 
 
-def read_model_answer(content: Any, freshness: Freshness, *, complete: bool = True) -> Response:
-    """200 with `Served-From: read-model`; behind, or not `complete`, also `Degraded: projection-lag` and Age in whole
-    seconds (Age only if any watermark was ever seen).
+def read_model_answer(content: Any, freshness: Freshness) -> Response:
+    """200 with `Served-From: read-model`; behind, also `Degraded: projection-lag` and Age in whole seconds (Age only
+    if any watermark was ever seen).
     """
     headers = {"Served-From": "read-model"}
     staleness = freshness.staleness()
-    if staleness.degraded or not complete:
+    if staleness.degraded:
         headers["Degraded"] = "projection-lag"
         if staleness.age_s is not None:
             headers["Age"] = str(int(staleness.age_s))

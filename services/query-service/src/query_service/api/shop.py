@@ -81,8 +81,8 @@ def _add_own(router: APIRouter, reads: ShopReads) -> None:
         caller = any_caller(request)
         read(Nothing)(request)
         at_least = token_versions(request, caller).get(f"cart-{caller.subject}", 0)
-        answer = await reads.carts.get(caller.subject, at_least, context.current().deadline)
-        return read_model_answer(answer.cart, reads.freshness, complete=answer.complete)
+        found = await reads.carts.get(caller.subject, at_least, context.current().deadline)
+        return read_model_answer(found, reads.freshness)
 
     @router.get("/api/orders")
     async def list_orders(request: Request) -> Response:

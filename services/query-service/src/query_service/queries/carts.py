@@ -1,21 +1,13 @@
 """GetCartSummary: a cart's lines with today's names and prices."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from typing import Any
 
 from holdfast.contracts.http import CURRENCY
 from holdfast.resilience.deadline import Deadline
 from query_service.adapters.elasticsearch import ReadIndex
 from query_service.queries.pages import Json
 from query_service.waiting import ReadModelBehind, TokenWaits
-
-
-@dataclass(frozen=True, slots=True)
-class CartAnswer:
-    """`complete` is False when a line's product is not in the read model yet: it stands there under its code, at 0."""
-
-    cart: Json
-    complete: bool
 
 
 class CartQueries:
@@ -25,7 +17,7 @@ class CartQueries:
         self._index = index
         self._waits = waits
 
-    async def get(self, cart_id: str, at_least: int, deadline: Deadline) -> CartAnswer:
+    async def get(self, cart_id: str, at_least: int, deadline: Deadline) -> Json:
         """The cart at version `at_least` or newer (0: as it is); one never used is empty, at version 0."""
         document = await self._waits.read(
             cart_id,
@@ -35,28 +27,25 @@ class CartQueries:
             deadline=deadline,
         )
         if document is None:
-            return CartAnswer(_cart(cart_id, [], 0), complete=True)
+            return _cart(cart_id, [], 0)
         ids = [line["product_id"] for line in document["lines"]]
         products = await self._index.get_many("products", ids, deadline, fields=("name", "unit_amount"))
-        # Carts and products come by different topics, so a cart can be ahead of a product made just before it. With a
-        # token the write model is asked; without one a cart that can be seen beats an error.
-        complete = len(products) == len(set(ids))
-        if not complete and at_least:
-            raise ReadModelBehind(f"every product of cart-{cart_id}")
-        lines = [_line(line, products.get(line["product_id"])) for line in document["lines"]]
-        return CartAnswer(_cart(cart_id, lines, document["version"]), complete)
+        # Carts and products come by different topics, so a cart can be ahead of a product made just before it. There
+        # is no honest price to show then, token or not: the gateway asks the write model.
+        for product_id in ids:
+            if product_id not in products:
+                raise ReadModelBehind(f"product-{product_id}, which lies in cart-{cart_id}")
+        lines = [_line(line, products[line["product_id"]]) for line in document["lines"]]
+        return _cart(cart_id, lines, document["version"])
 
 
-def _line(line: Json, product: Mapping[str, object] | None) -> Json:
-    known = product or {"name": line["product_id"], "unit_amount": 0}
-    unit_amount = known["unit_amount"]
-    assert isinstance(unit_amount, int)
+def _line(line: Json, product: Mapping[str, Any]) -> Json:
     return {
         "product_id": line["product_id"],
-        "name": known["name"],
+        "name": product["name"],
         "quantity": line["quantity"],
-        "unit_amount": unit_amount,
-        "line_amount": unit_amount * line["quantity"],
+        "unit_amount": product["unit_amount"],
+        "line_amount": product["unit_amount"] * line["quantity"],
     }
 
 
