@@ -9,14 +9,13 @@ from fastapi.responses import Response
 
 from command_service.api.answers import read_answer
 from command_service.api.events import published
-from command_service.api.requests import AnyCaller, FromParts, PathOrderId, read_token
+from command_service.api.requests import AnyCaller, FromParts, PathOrderId, read_token, time_left
 from command_service.domain.order import ExistingOrder, refund, status
 from command_service.handlers.own_orders import read_orders
 from command_service.handlers.reading import read_order, read_order_history
 from holdfast.contracts.cursors import decode_cursor, decode_order_cursor, encode_cursor, encode_order_cursor
 from holdfast.contracts.http import OrderStatus
 from holdfast.eventstore import Stream
-from holdfast.service.context import current
 
 router = APIRouter(dependencies=[Depends(read_token)])
 Limit = Annotated[int, Query(ge=1, le=100)]
@@ -36,9 +35,7 @@ async def get_orders(
     if cursor is not None:
         placed_at, last_id = decode_order_cursor(cursor, status)
         after = (placed_at, str(last_id))
-    page = await read_orders(
-        parts.database, current().deadline, caller.subject, status=status, after=after, limit=limit
-    )
+    page = await read_orders(parts.database, time_left(), caller.subject, status=status, after=after, limit=limit)
     next_cursor = None
     if page.more:
         last = page.orders[-1]
@@ -50,7 +47,7 @@ async def get_orders(
 
 @router.get("/api/orders/{order_id}")
 async def get_order(order_id: PathOrderId, caller: AnyCaller, parts: FromParts) -> Response:
-    stream, order = await read_order(parts.database, current().deadline, caller.subject, order_id)
+    stream, order = await read_order(parts.database, time_left(), caller.subject, order_id)
     return read_answer(_details(stream, order))
 
 
@@ -60,7 +57,7 @@ async def get_order_history(
 ) -> Response:
     scope = {"list": "order-history", "order_id": order_id}
     after = int(decode_cursor(cursor, (int,), scope)[0]) if cursor is not None else 0
-    found = await read_order_history(parts.database, current().deadline, caller.subject, order_id, max(after, 0), limit)
+    found = await read_order_history(parts.database, time_left(), caller.subject, order_id, max(after, 0), limit)
     last = found.events[-1].version if found.events else found.stream.version
     next_cursor = encode_cursor((last,), scope) if last < found.stream.version else None
     items = [published(event) for event in found.events]

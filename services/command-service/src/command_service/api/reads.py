@@ -7,21 +7,20 @@ from fastapi import APIRouter, Depends
 from fastapi.responses import Response
 
 from command_service.api.answers import read_answer
-from command_service.api.requests import AnyCaller, FromParts, PathProductId, RegisteredCaller, read_token
+from command_service.api.requests import AnyCaller, FromParts, PathProductId, RegisteredCaller, read_token, time_left
 from command_service.domain.customer import Guest
 from command_service.domain.product import Discontinued, Listed, NoProduct
 from command_service.domain.refusals import CustomerUnknown, ProductUnknown
 from command_service.domain.values import CURRENCY
 from command_service.handlers.reading import PricedCart, read_cart, read_product, read_profile
 from command_service.handlers.requests import Refused
-from holdfast.service.context import current
 
 router = APIRouter(dependencies=[Depends(read_token)])
 
 
 @router.get("/api/products/{product_id}")
 async def get_product(product_id: PathProductId, parts: FromParts) -> Response:
-    stream = await read_product(parts.database, current().deadline, product_id)
+    stream = await read_product(parts.database, time_left(), product_id)
     match stream.state:
         case NoProduct():
             raise Refused(ProductUnknown(product_id))
@@ -34,13 +33,13 @@ async def get_product(product_id: PathProductId, parts: FromParts) -> Response:
 
 @router.get("/api/cart")
 async def get_cart(caller: AnyCaller, parts: FromParts) -> Response:
-    priced = await read_cart(parts.database, current().deadline, caller.subject)
+    priced = await read_cart(parts.database, time_left(), caller.subject)
     return read_answer(_cart(caller.subject, priced))
 
 
 @router.get("/api/profile")
 async def get_profile(caller: RegisteredCaller, parts: FromParts) -> Response:
-    stream = await read_profile(parts.database, current().deadline, caller.subject)
+    stream = await read_profile(parts.database, time_left(), caller.subject)
     if isinstance(stream.state, Guest):
         raise Refused(CustomerUnknown())
     profile = stream.state

@@ -8,10 +8,9 @@ from fastapi.responses import Response
 
 from command_service.api.answers import read_answer
 from command_service.api.events import audited
-from command_service.api.requests import AdminsOnly, FromParts, read_token
+from command_service.api.requests import AdminsOnly, FromParts, read_token, time_left
 from command_service.handlers.reading import read_history
 from holdfast.eventstore import StreamUnknown
-from holdfast.service.context import current
 
 router = APIRouter(dependencies=[Depends(read_token)])
 _STREAM_ID: Final = re.compile(r"[a-z]{1,20}-[A-Za-z0-9._-]{1,40}")
@@ -25,7 +24,7 @@ async def get_stream(
 ) -> Response:
     if not _STREAM_ID.fullmatch(stream_id):
         raise StreamUnknown(stream_id)
-    found = await read_history(parts.database, current().deadline, stream_id, at_version)
+    found = await read_history(parts.database, time_left(), stream_id, at_version)
     stream = found.stream
     return read_answer(
         {
