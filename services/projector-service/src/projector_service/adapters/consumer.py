@@ -8,6 +8,7 @@ from typing import Final
 from aiokafka import AIOKafkaConsumer, ConsumerRebalanceListener, TopicPartition
 from aiokafka.errors import IllegalStateError, KafkaError
 
+from holdfast.contracts.messages import PARTITIONS
 from holdfast.messaging import make_consumer
 from projector_service.adapters.dead_letters import abandon
 
@@ -84,9 +85,7 @@ async def end_offsets(consumer: AIOKafkaConsumer, topic: str) -> dict[int, int]:
     """The offset after the last message of each partition. Raises KafkaError."""
     try:
         async with asyncio.timeout(_ASK_S):
-            await consumer.topics()  # an onlooker has no topic of its own whose partitions it would know
-            partitions = consumer.partitions_for_topic(topic) or set()
-            ends = await consumer.end_offsets([TopicPartition(topic, partition) for partition in partitions])
+            ends = await consumer.end_offsets([TopicPartition(topic, partition) for partition in range(PARTITIONS)])
     except TimeoutError as error:
         raise KafkaError("end offsets did not come in time") from error
     return {tp.partition: offset for tp, offset in ends.items()}
