@@ -84,7 +84,12 @@ async def test_transactions_over_many_streams_in_any_order_never_deadlock(shop, 
 
 
 async def test_creations_of_the_same_streams_in_any_order_never_deadlock(shop, added):
-    """Nothing can be locked before it exists: the insert's own order must do."""
+    """Nothing can be locked before it exists: the insert's own order must do. Slowed down, so that they meet."""
+    await shop.query(
+        "CREATE FUNCTION dawdle() RETURNS trigger LANGUAGE plpgsql"
+        " AS $$ BEGIN PERFORM pg_sleep(0.005); RETURN new; END $$"
+    )
+    await shop.query("CREATE TRIGGER slow BEFORE INSERT ON streams FOR EACH ROW EXECUTE FUNCTION dawdle()")
     gate = asyncio.Semaphore(8)
 
     async def create(seed: int) -> None:

@@ -198,16 +198,33 @@ async def test_a_new_leader_knows_the_offsets_of_the_one_before(plant):
     assert last.offsets["products"] == [-1] * 6
 
 
-async def test_without_kafka_the_leader_keeps_its_session_and_tells_the_backlog(plant, unused_tcp_port):
+async def test_with_kafka_hanging_the_leader_keeps_its_session_and_tells_the_backlog(plant, unused_tcp_port):
+    async def say_nothing(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.read()
+        writer.close()
+
     await plant.add("cart-1", amounts=(1, 2))
+    server = await asyncio.start_server(say_nothing, "127.0.0.1", unused_tcp_port)
     async with plant.relay(kafka_bootstrap=f"127.0.0.1:{unused_tcp_port}") as running:
-        await asyncio.sleep(3.5)  # a silent session would have been ended after 3 s
-        assert running.progress.leads
+        await running.until(lambda progress: progress.leads)
+        await asyncio.sleep(4.5)  # a silent session is ended after 3 s
         assert not running.task.done()
         assert running.progress.backlog.pending == 2
-        assert running.progress.backlog.oldest_s > 3
-        assert running.progress.kafka not in ("up", "connecting")
+        assert running.progress.backlog.oldest_s > 4
+        assert running.progress.kafka == "connecting"
+        running.task.cancel()
+    server.close()
     assert await plant.pending() == 2
+
+
+async def test_without_kafka_it_says_so_and_loses_nothing(plant, unused_tcp_port):
+    await plant.add("cart-1")
+    async with plant.relay(kafka_bootstrap=f"127.0.0.1:{unused_tcp_port}") as running:
+        await running.until(lambda progress: progress.kafka not in ("up", "connecting"))
+        assert running.progress.leads
+    assert await plant.pending() == 1
+    async with plant.relay() as running:
+        await drained(plant, running)
 
 
 async def test_without_postgres_it_waits_and_begins_when_it_is_there(plant, unused_tcp_port):
