@@ -52,7 +52,7 @@ def main() -> None:
         return None
 
     with cleared(state):
-        supervise(state, Supervisor(programs, state.logs, while_pid, grace_s=1), time.monotonic(), ready)
+        supervise(state, Supervisor(programs, state.logs, while_pid=while_pid, grace_s=1), time.monotonic(), ready)
 
 
 if __name__ == "__main__":

@@ -53,7 +53,7 @@ class Control:
         return [dataclasses.asdict(row) for row in await self._supervisor.status()]
 
     async def _ready(self, _request: dict[str, Any]) -> bool:
-        return self._supervisor.ready
+        return await self._supervisor.ready()
 
     async def _down(self, _request: dict[str, Any]) -> None:
         self._supervisor.stop()

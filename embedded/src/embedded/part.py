@@ -76,6 +76,7 @@ class Part:
         self._started_at = 0.0
         self._quick_deaths = 0
         self._restart_at = 0.0
+        self._has_been_up = False
 
     @property
     def name(self) -> str:
@@ -120,7 +121,8 @@ class Part:
         program, account = self.program, self.program.account
         self._write(f"starting {program.name}")
         program.cwd.mkdir(parents=True, exist_ok=True)
-        prefix = ("nice", "-n", str(program.niceness)) if program.niceness else ()
+        again = program.niceness and self._has_been_up
+        prefix = ("nice", "-n", str(program.niceness)) if again else ()
         with self.log.open("ab") as log, SPAWNING:
             self._process = subprocess.Popen(
                 (*prefix, *program.argv),
@@ -158,6 +160,12 @@ class Part:
         delay = 0.0 if steady else min(_FIRST_DELAY_S * 2 ** (self._quick_deaths - 1), _LONGEST_DELAY_S)
         self._restart_at = time.monotonic() + delay
 
+    def yield_processor(self) -> None:
+        """Gives the tree its lower priority, now that it is up: from here on its starts compete with a shop at work."""
+        self._has_been_up = True
+        if self.program.niceness:
+            trees.set_niceness(self.tree(), self.program.niceness)
+
     def tree(self) -> list[psutil.Process]:
         """Its process and all below it."""
         try:
@@ -170,9 +178,8 @@ class Part:
         self.wanted = False
         trees.kill(self.tree)
         if self._process is not None:
-            self._process.wait()
+            self._write(f"{self.name} ended with {self._process.wait()}")
             self._process = None
-            self._write(f"{self.name} was killed")
         self.enter(State.DOWN, for_s)
 
     def want(self) -> None:

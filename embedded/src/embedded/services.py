@@ -1,7 +1,7 @@
 """The shop's own processes: how each is started and the settings that join them (docs/INTERNALS.md)."""
 
 import sys
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Iterable, Mapping
 from functools import partial
 from pathlib import Path
 
@@ -62,7 +62,6 @@ def _url(port: int) -> str:
 def service(name: str, state: Path, ports: Mapping[str, int]) -> Program:
     """One service of the shop, in a working directory of its own below `state`."""
     home = state / "run" / name
-    ready: Callable[[int], bool] = probes.gateway_ready if name.startswith("gateway") else probes.service_ready
     return Program(
         name=name,
         argv=(sys.executable, "-m", MODULES[name]),
@@ -76,8 +75,14 @@ def service(name: str, state: Path, ports: Mapping[str, int]) -> Program:
             "PYTHONUNBUFFERED": "1",
         },
         port=ports[name],
-        ready=partial(ready, ports[name]),
+        ready=partial(probes.service_ready, ports[name]),
     )
+
+
+def shop_serves(ports: Mapping[str, int]) -> bool:
+    """Whether every gateway among them answers a search, when what answers searches runs with it."""
+    gateways = [port for name, port in ports.items() if name in MODULES and name.startswith("gateway")]
+    return not any(name.startswith("query") for name in ports) or all(map(probes.gateway_serves, gateways))
 
 
 def programs(

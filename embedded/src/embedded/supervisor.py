@@ -17,6 +17,7 @@ from embedded.part import SPAWNING, Part, PartStatus, Refused, State
 from embedded.program import Program
 
 _TICK_S = 0.1
+_READY_POLL_S = 0.3
 _HOUSEKEEPING_EVERY_TICKS = 50
 _GRACE_S = 10.0
 _SLOW_PERIOD_S = 0.1
@@ -28,16 +29,24 @@ class Supervisor:
     """The parts of one stack; `run` returns when it has been stopped and all of them have ended.
 
     Every part has one task that watches it, tick by tick: seen to have died, started when due, asked whether it
-    serves, relieved of a fault whose time is over. The commands take turns with it. It ends with the process
-    `while_pid`; at the end a part has `grace_s` to end by itself.
+    serves, relieved of a fault whose time is over. The commands take turns with it. `serves` says whether the whole
+    does, and is asked only when every part says that it serves: calls that must fail would keep breakers open. It ends
+    with the process `while_pid`; at the end a part has `grace_s` to end by itself.
     """
 
     def __init__(
-        self, programs: Iterable[Program], logs: Path, while_pid: int | None = None, grace_s: float = _GRACE_S
+        self,
+        programs: Iterable[Program],
+        logs: Path,
+        *,
+        serves: Callable[[], bool] = lambda: True,
+        while_pid: int | None = None,
+        grace_s: float = _GRACE_S,
     ) -> None:
         self.parts = {program.name: Part(program, logs / f"{program.name}.log") for program in programs}
         self._stopping = False
         self._grace_s = grace_s
+        self._serves = serves
         self._while = None if while_pid is None else psutil.Process(while_pid)
 
     async def run(self, on_ready: Callable[[], Coroutine[None, None, None]]) -> None:
@@ -60,10 +69,11 @@ class Supervisor:
         """Makes `run` end everything and return."""
         self._stopping = True
 
-    @property
-    def ready(self) -> bool:
-        """Whether every part serves."""
-        return all(part.state is State.UP for part in self.parts.values())
+    async def ready(self) -> bool:
+        """Whether every part serves, and all of them together."""
+        if not all(part.state is State.UP for part in self.parts.values()):
+            return False
+        return await asyncio.to_thread(self._serves)
 
     async def status(self) -> list[PartStatus]:
         """A row for each part."""
@@ -134,6 +144,7 @@ class Supervisor:
             raise Refused(f"{part.name} is {part.state}, it does not run")
 
     async def _watch(self, part: Part) -> None:
+        ask_at = 0.0
         while not self._stopping:
             async with part.turn:
                 if part.see_death():
@@ -144,8 +155,9 @@ class Supervisor:
                     await self._lift(part)
                 if part.state is State.SLOW:
                     await self._one_slow_period(part)
-            if part.state is State.STARTING:
+            if part.state is State.STARTING and time.monotonic() >= ask_at:
                 await self._see_whether_ready(part)
+                ask_at = time.monotonic() + _READY_POLL_S
             if part.state is not State.SLOW:
                 await asyncio.sleep(_TICK_S)
 
@@ -159,6 +171,7 @@ class Supervisor:
         async with part.turn:
             if ready and part.state is State.STARTING and (part.pid, part.since) == (pid, since):
                 part.enter(State.UP)
+                await asyncio.to_thread(part.yield_processor)
 
     async def _lift(self, part: Part) -> None:
         if part.state is State.DOWN:
@@ -175,20 +188,24 @@ class Supervisor:
         await asyncio.sleep(_SLOW_PERIOD_S * (1 - part.stopped_share))
 
     async def _keep_house(self, on_ready: Callable[[], Coroutine[None, None, None]]) -> None:
-        greeting: asyncio.Task[None] | None = None
+        greeting = asyncio.create_task(self._greet(on_ready))
         tick = 0
         while not self._stopping:
-            if greeting is None and self.ready:
-                greeting = asyncio.create_task(on_ready())
             if tick % _HOUSEKEEPING_EVERY_TICKS == 0:
                 await asyncio.to_thread(self._sweep)
             if self._while is not None and not trees.alive(self._while):
                 self.stop()
             tick += 1
             await asyncio.sleep(_TICK_S)
-        if greeting is not None:
-            greeting.cancel()
-            await asyncio.wait([greeting])
+        greeting.cancel()
+        await asyncio.wait([greeting])
+
+    async def _greet(self, on_ready: Callable[[], Coroutine[None, None, None]]) -> None:
+        ready = False
+        while not ready:
+            await asyncio.sleep(_READY_POLL_S)
+            ready = await self.ready()
+        await on_ready()
 
     def _sweep(self) -> None:
         self._end_strays()

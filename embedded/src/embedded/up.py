@@ -36,7 +36,8 @@ def up(
             ground = Ground(fetch.fetch(report), state.servers, places.server_account(), chosen)
         programs = services.programs(names, state.path, chosen, ground)
         state.write(chosen, services.addresses(chosen))
-        supervise(state, Supervisor(programs, state.logs, while_pid), began, on_ready)
+        supervisor = Supervisor(programs, state.logs, serves=lambda: services.shop_serves(chosen), while_pid=while_pid)
+        supervise(state, supervisor, began, on_ready)
 
 
 @contextmanager
