@@ -10,16 +10,18 @@ from gateway.routing import Lane
 from holdfast.resilience.bulkhead import Bulkhead
 from holdfast.resilience.settings import BulkheadSettings
 
-# Replays come with 50 and more shoppers at once, and each waits for its answer: a burst has to queue shortly instead of
-# failing. Together the lanes let 48 calls through, so that what waits does so here, by kind, and not at the client.
+# How many at once: what command-service does in a fraction of the attempt timeout (300 ms) when all processes share two
+# cores and do some 100 commands a second, from both gateways together. More would not be answered sooner, only later than
+# their attempts may take, and timeouts open breakers. How many wait: replays come with 50 and more shoppers at once, each
+# waiting for its answer, so a burst has to queue for a part of its total instead of failing.
 LANES: Final = {
-    Lane.COMMANDS: BulkheadSettings(limit=16, queue=64, max_wait_s=0.3),
-    # checkouts last longest (a charge takes up to 400 ms); two replicas work on 8 each (CORRECTNESS 5)
-    Lane.CHECKOUT: BulkheadSettings(limit=16, queue=64, max_wait_s=0.6),
-    # argon2 works on one thread with a queue of 4 at each replica (CORRECTNESS 7)
-    Lane.SIGN_IN: BulkheadSettings(limit=8, queue=32, max_wait_s=0.5),
-    # reads of the write model: short, and worth less than a command
-    Lane.READS: BulkheadSettings(limit=8, queue=16, max_wait_s=0.1),
+    Lane.COMMANDS: BulkheadSettings(limit=8, queue=64, max_wait_s=0.6),
+    # Lasts longest, since a charge takes up to 400 ms: what is left after the wait has to be enough for one.
+    Lane.CHECKOUT: BulkheadSettings(limit=6, queue=32, max_wait_s=0.8),
+    # argon2 works on one thread with a queue of 4 at each replica (CORRECTNESS 7).
+    Lane.SIGN_IN: BulkheadSettings(limit=4, queue=16, max_wait_s=0.7),
+    # Reads of the write model: short, and worth less than a command.
+    Lane.READS: BulkheadSettings(limit=6, queue=16, max_wait_s=0.1),
 }
 CLIENT: Final = BulkheadSettings(limit=sum(lane.limit for lane in LANES.values()), queue=0)
 
