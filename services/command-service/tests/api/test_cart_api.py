@@ -5,7 +5,12 @@ import asyncio
 import httpx
 import pytest
 
+from command_service.codec import CART, PRODUCT
+from command_service.domain.events import ItemAddedToCart, ProductCreated
+from command_service.domain.values import ProductId
 from command_service.testing.service import Service, Someone, refused
+from holdfast.eventstore import Append, Metadata, append, lock_streams
+from holdfast.resilience.deadline import Deadline
 
 
 async def quantities(someone: Someone) -> dict[str, int]:
@@ -186,3 +191,20 @@ async def test_everyone_has_a_cart_of_their_own(service: Service, role: str) -> 
     await someone.post("/api/cart/items", {"product_id": "mug", "quantity": 1})
     assert await quantities(someone) == {"mug": 1}
     assert await quantities(service.someone()) == {}
+
+
+async def test_a_cart_of_2000_lines_is_read_and_takes_no_other(service: Service) -> None:
+    product_ids = [ProductId(f"p{number:04}") for number in range(2_001)]
+    guest = service.someone()
+    async with service.app.state.parts.database.transaction(Deadline.after(30)) as tx:
+        created = ProductCreated("A thing", "", "Things", 100, "GBP", 5)
+        streams = await lock_streams(tx, [(PRODUCT, product_id) for product_id in product_ids])
+        await append(tx, [Append(stream, (created,)) for stream in streams.values()], Metadata())
+        cart = (await lock_streams(tx, [(CART, guest.subject)]))[f"cart-{guest.subject}"]
+        added = [ItemAddedToCart(product_id, 1) for product_id in product_ids[:2_000]]
+        await append(tx, [Append(cart, added, owner=guest.subject)], Metadata())
+    read = (await guest.get("/api/cart")).json()
+    assert [line["product_id"] for line in read["lines"]] == product_ids[:2_000]
+    assert read["total_amount"] == 200_000
+    assert refused(await guest.post("/api/cart/items", {"product_id": "p2000", "quantity": 1}), 409, "cart-full")
+    assert (await guest.post("/api/cart/items", {"product_id": "p0000", "quantity": 1})).json()["version"] == 2_001

@@ -6,6 +6,7 @@ from uuid import UUID
 
 from fastapi import APIRouter, Depends, Query
 from fastapi.responses import Response
+from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from command_service.api.answers import read_answer
 from command_service.api.events import published
@@ -16,30 +17,42 @@ from command_service.handlers.reading import read_order, read_order_history
 from holdfast.contracts.cursors import decode_cursor, decode_order_cursor, encode_cursor, encode_order_cursor
 from holdfast.contracts.http import OrderStatus
 from holdfast.eventstore import Stream
+from holdfast.service.tokens import Caller
 
 router = APIRouter(dependencies=[Depends(read_token)])
-Limit = Annotated[int, Query(ge=1, le=100)]
-Cursor = Annotated[str | None, Query()]
-Status = Annotated[OrderStatus | None, Query()]
+
+
+class Page(BaseModel):
+    """A list's query. An empty parameter counts as not given: that is what a form sends for a field left empty."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    limit: Annotated[int, Field(ge=1, le=100)] = 20
+    cursor: str | None = None
+
+    @model_validator(mode="before")
+    @classmethod
+    def _without_empty_ones(cls, given: Any) -> Any:
+        return {name: value for name, value in given.items() if value != ""} if isinstance(given, dict) else given
+
+
+class OwnOrders(Page):
+    status: OrderStatus | None = None
 
 
 @router.get("/api/orders")
-async def get_orders(
-    caller: AnyCaller,
-    parts: FromParts,
-    status: Status = None,
-    limit: Limit = 20,
-    cursor: Cursor = None,
-) -> Response:
+async def get_orders(asked: Annotated[OwnOrders, Query()], caller: AnyCaller, parts: FromParts) -> Response:
     after = None
-    if cursor is not None:
-        placed_at, last_id = decode_order_cursor(cursor, status)
+    if asked.cursor is not None:
+        placed_at, last_id = decode_order_cursor(asked.cursor, asked.status)
         after = (placed_at, str(last_id))
-    page = await read_orders(parts.database, time_left(), caller.subject, status=status, after=after, limit=limit)
+    page = await read_orders(
+        parts.database, time_left(), caller.subject, status=asked.status, after=after, limit=asked.limit
+    )
     next_cursor = None
     if page.more:
         last = page.orders[-1]
-        next_cursor = encode_order_cursor(last.placed_at, UUID(last.order_id), status)
+        next_cursor = encode_order_cursor(last.placed_at, UUID(last.order_id), asked.status)
     return read_answer(
         {"items": [asdict(order) for order in page.orders], "next_cursor": next_cursor, "total": page.total}
     )
@@ -47,21 +60,26 @@ async def get_orders(
 
 @router.get("/api/orders/{order_id}")
 async def get_order(order_id: PathOrderId, caller: AnyCaller, parts: FromParts) -> Response:
-    stream, order = await read_order(parts.database, time_left(), caller.subject, order_id)
+    stream, order = await read_order(parts.database, time_left(), _owner(caller), order_id)
     return read_answer(_details(stream, order))
 
 
 @router.get("/api/orders/{order_id}/history")
 async def get_order_history(
-    order_id: PathOrderId, caller: AnyCaller, parts: FromParts, limit: Limit = 20, cursor: Cursor = None
+    order_id: PathOrderId, asked: Annotated[Page, Query()], caller: AnyCaller, parts: FromParts
 ) -> Response:
     scope = {"list": "order-history", "order_id": order_id}
-    after = int(decode_cursor(cursor, (int,), scope)[0]) if cursor is not None else 0
-    found = await read_order_history(parts.database, time_left(), caller.subject, order_id, max(after, 0), limit)
+    after = int(decode_cursor(asked.cursor, (int,), scope)[0]) if asked.cursor is not None else 0
+    found = await read_order_history(parts.database, time_left(), _owner(caller), order_id, max(after, 0), asked.limit)
     last = found.events[-1].version if found.events else found.stream.version
     next_cursor = encode_cursor((last,), scope) if last < found.stream.version else None
     items = [published(event) for event in found.events]
     return read_answer({"items": items, "next_cursor": next_cursor, "total": found.stream.version})
+
+
+def _owner(caller: Caller) -> str | None:
+    """Whose orders the caller may see: an administrator sees any, as in the read model."""
+    return None if caller.role == "admin" else caller.subject
 
 
 def _details(stream: Stream[Any], order: ExistingOrder) -> dict[str, Any]:

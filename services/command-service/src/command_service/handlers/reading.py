@@ -67,17 +67,17 @@ async def read_cart(database: Database, deadline: Deadline, customer_id: str) ->
 
 
 async def read_order(
-    database: Database, deadline: Deadline, owner: str, order_id: OrderId
+    database: Database, deadline: Deadline, owner: str | None, order_id: OrderId
 ) -> tuple[Stream[Any], ExistingOrder]:
-    """The owner's order. Raises Refused(OrderUnknown), for someone else's too."""
+    """The owner's order (None: whoever's). Raises Refused(OrderUnknown), for someone else's too."""
     async with database.transaction(deadline) as tx:
         return await _own_order(tx, owner, order_id)
 
 
 async def read_order_history(
-    database: Database, deadline: Deadline, owner: str, order_id: OrderId, after_version: int, limit: int
+    database: Database, deadline: Deadline, owner: str | None, order_id: OrderId, after_version: int, limit: int
 ) -> StreamHistory:
-    """Up to `limit` events of the owner's order above a version. Raises Refused(OrderUnknown)."""
+    """Up to `limit` events of the owner's order (None: whoever's) above a version. Raises Refused(OrderUnknown)."""
     async with database.transaction(deadline) as tx:
         stream, _ = await _own_order(tx, owner, order_id)
         return StreamHistory(stream, await history(tx, stream.stream_id, after_version + 1, stream.version, limit))
@@ -99,9 +99,9 @@ async def read_history(database: Database, deadline: Deadline, stream_id: str, a
         return StreamHistory(stream, await history(tx, stream_id, first, stream.version))
 
 
-async def _own_order(tx: Transaction, owner: str, order_id: OrderId) -> tuple[Stream[Any], ExistingOrder]:
+async def _own_order(tx: Transaction, owner: str | None, order_id: OrderId) -> tuple[Stream[Any], ExistingOrder]:
     stream: Stream[Any] = await read_stream(tx, (ORDER, order_id))
     order = stream.state
-    if isinstance(order, NoOrder) or stream.owner != owner:
+    if isinstance(order, NoOrder) or owner not in {None, stream.owner}:
         raise Refused(OrderUnknown())
     return stream, order
