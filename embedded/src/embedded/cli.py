@@ -23,8 +23,12 @@ _EXPECTED = (AlreadyRuns, NotRunning, NotReady, Refused, PortTaken, FetchFailed,
 
 def main(arguments: Sequence[str] | None = None) -> None:
     """Runs one command; what goes wrong as foreseen is one line on stderr and exit code 1."""
-    options = _parser().parse_args(arguments)
+    parser = _parser()
+    options, more = parser.parse_known_args(arguments)
     command: Callable[[argparse.Namespace], None] = options.command
+    if more and command is not _psql:
+        parser.error(f"unknown arguments: {' '.join(more)}")
+    options.more = more
     try:
         command(options)
     except _EXPECTED as error:
@@ -85,7 +89,7 @@ def _parser() -> argparse.ArgumentParser:
     add("calm", _calm, "lift all faults and start what is down")
     add("reset", _reset, "delete all data of a stack that is down")
     add("fetch", _fetch, "download the servers' programs; `up` does it by itself")
-    add("psql", _psql, "PostgreSQL's prompt").add_argument("arguments", nargs=argparse.REMAINDER, metavar="…")
+    add("psql", _psql, "PostgreSQL's prompt; takes psql's arguments")
     running = add("run", _run, "run a command with the stack's addresses in its environment")
     running.add_argument("arguments", nargs=argparse.REMAINDER, metavar="COMMAND …")
     return parser
@@ -193,7 +197,7 @@ def _fetch(_options: argparse.Namespace) -> None:
 
 def _psql(options: argparse.Namespace) -> None:
     psql = fetch.fetch(progress.bar).postgres_bin / "psql"
-    _become([str(psql), _stack(options).settings["POSTGRES_DSN"], *options.arguments], {})
+    _become([str(psql), _stack(options).settings["POSTGRES_DSN"], *options.more], {})
 
 
 def _run(options: argparse.Namespace) -> None:

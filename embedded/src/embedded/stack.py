@@ -172,3 +172,4 @@ class Stack:
             shutil.rmtree(self.state.servers, ignore_errors=True)
             for part in (self.state.run, self.state.logs):
                 shutil.rmtree(part, ignore_errors=True)
+            self.state.forget()

@@ -82,6 +82,10 @@ class StateDirectory:
         except FileNotFoundError:
             return None
 
+    def forget(self) -> None:
+        """Deletes the record."""
+        self._record.unlink(missing_ok=True)
+
     @property
     def _record(self) -> Path:
         return self.path / "state.json"
