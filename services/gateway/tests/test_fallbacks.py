@@ -186,7 +186,7 @@ async def test_checkouts_that_hang_leave_the_carts_their_places(stack: AsyncExit
 
     async def slow_checkout(request: Any) -> Any:
         if request.path == "/api/checkout":
-            await asyncio.sleep(1.2)
+            await asyncio.sleep(0.8)
         return kit.answer({})
 
     shop.command.then_do(slow_checkout)
