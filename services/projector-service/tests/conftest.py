@@ -48,6 +48,57 @@ async def eventually(holds: Callable[[], Awaitable[bool]], *, within_s: float = 
         await asyncio.sleep(0.05)
 
 
+class Proxy:
+    """A TCP proxy that a test can cut: then connections break and new ones are refused."""
+
+    def __init__(self, port: int, target: str) -> None:
+        self.port = port
+        self._host, self._target_port = target.removeprefix("http://").split(":")
+        self._server: asyncio.Server | None = None
+        self._tasks: set[asyncio.Task[None]] = set()
+
+    async def mend(self) -> None:
+        self._server = await asyncio.start_server(self._serve, "127.0.0.1", self.port)
+
+    async def cut(self) -> None:
+        if self._server is not None:
+            self._server.close()
+            self._server = None
+        for task in self._tasks:
+            task.cancel()
+        if self._tasks:
+            await asyncio.wait(self._tasks)
+
+    async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        task = asyncio.current_task()
+        assert task is not None
+        self._tasks.add(task)
+        try:
+            far_reader, far_writer = await asyncio.open_connection(self._host, int(self._target_port))
+            try:
+                await asyncio.wait(
+                    [
+                        asyncio.create_task(_pump(reader, far_writer)),
+                        asyncio.create_task(_pump(far_reader, writer)),
+                    ],
+                    return_when=asyncio.FIRST_COMPLETED,
+                )
+            finally:
+                far_writer.close()
+        finally:
+            writer.close()
+            self._tasks.discard(task)
+
+
+async def _pump(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    try:
+        while data := await reader.read(65_536):
+            writer.write(data)
+            await writer.drain()
+    except OSError:
+        pass
+
+
 @dataclass(slots=True)
 class Stack:
     """One namespace on real servers."""
@@ -93,14 +144,14 @@ class Stack:
         assert source["version"] == found["_version"]
         return source
 
-    async def reaches(self, topic: Topic, stream_id: str, version: int) -> None:
+    async def reaches(self, topic: Topic, stream_id: str, version: int, *, within_s: float = 15.0) -> None:
         """Wait for a document's version."""
 
         async def there() -> bool:
             document = await self.document(topic, stream_id)
             return document is not None and document["version"] == version
 
-        await eventually(there)
+        await eventually(there, within_s=within_s)
 
     async def everything(self, index: str) -> dict[str, Mapping[str, Any]]:
         """All documents of an index by id."""
@@ -187,3 +238,17 @@ async def stack(namespace: str, kafka_bootstrap: str, elasticsearch_url: str) ->
             yield Stack(namespace, kafka_bootstrap, elasticsearch_url, elasticsearch, producer, ends)
         finally:
             await producer.stop()
+
+
+@pytest.fixture
+async def proxy(unused_tcp_port_factory: Callable[[], int]) -> AsyncIterator[Callable[[str], Proxy]]:
+    """Makes proxies that are cut until mended."""
+    made: list[Proxy] = []
+
+    def make(target: str) -> Proxy:
+        made.append(Proxy(unused_tcp_port_factory(), target))
+        return made[-1]
+
+    yield make
+    for each in made:
+        await each.cut()

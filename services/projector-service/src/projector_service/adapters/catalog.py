@@ -56,13 +56,15 @@ class Catalog:
         await self._create(name, {**documents.index_definition(topic), "aliases": aliases})
 
     async def serve(self, index: Index, indices: Collection[Index]) -> None:
-        """Put the alias on `index` and on nothing else, in one step."""
+        """Put the alias on `index` and on nothing else, in one step, once what it holds can be found by searches."""
         alias = documents.alias(self._namespace, index.topic)
         actions: list[dict[str, Any]] = [
             {"remove": {"index": other.name, "alias": alias, "must_exist": False}}
             for other in indices
             if other.serves and other.topic == index.topic
         ]
+        async with self._search.call() as client:
+            await client.indices.refresh(index=index.name)
         async with self._search.call() as client:
             await client.indices.update_aliases(actions=[*actions, {"add": {"index": index.name, "alias": alias}}])
 
