@@ -5,6 +5,7 @@ from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager, suppress
 from dataclasses import replace
 
+import structlog
 from fastapi import APIRouter, FastAPI
 
 from command_service.adapters.passwords import Passwords
@@ -35,6 +36,7 @@ from holdfast.service.app import create_app
 from holdfast.service.health import Health, Readiness
 
 SERVICE = "command-service"
+log = structlog.get_logger(__name__)
 _PREPARATION_S = 5.0  # one try at a preparation: hashing a password beside the traffic takes its turn
 
 # Every router of the service.
@@ -60,6 +62,7 @@ def build(settings: Settings) -> FastAPI:
     for guard in storage.guards.values():
         dependencies.add(guard)
     dependencies.add(payments)
+    dependencies.add_listener(_log_breaker)
 
     @asynccontextmanager
     async def lifespan(_app: FastAPI) -> AsyncIterator[None]:
@@ -84,6 +87,10 @@ def build(settings: Settings) -> FastAPI:
     app.state.storage = storage
     problems.install(app)
     return app
+
+
+def _log_breaker(name: str, old: str, new: str) -> None:
+    log.warning("breaker_changed", dependency=name, old=old, new=new)
 
 
 def _preparations(parts: Parts, settings: Settings) -> list[Preparation]:
