@@ -55,6 +55,7 @@ async def change_stream(
     precondition: Precondition | None = None,
 ) -> Done:
     """Apply `decide` to the stream and store what it yields; a command that yields nothing answers the present version.
+    Its key is not remembered then, for there is no event to carry it: a repeat is decided anew.
 
     Raises Refused, VersionMismatch (If-Match), KeyReused, and the event store's errors; nothing happened then, but for
     `committed_unknown`. Two commands that create the stream at once: the later is tried once more, on what is there.
