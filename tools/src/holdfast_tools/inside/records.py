@@ -8,7 +8,7 @@ from typing import Final
 from aiokafka import AIOKafkaConsumer, ConsumerRecord, TopicPartition
 from aiokafka.errors import KafkaError
 
-from holdfast.messaging import make_consumer
+from holdfast.messaging import ALL_TOPICS, make_consumer, topic_name
 from holdfast_tools.command_line import UserError
 
 _LIMIT_S: Final = 10.0
@@ -30,13 +30,15 @@ async def consumer(bootstrap: str) -> AsyncIterator[AIOKafkaConsumer]:
         await kafka.stop()
 
 
-async def partitions(kafka: AIOKafkaConsumer, topic: str) -> list[TopicPartition]:
-    """The topic's partitions. Raises UserError for an unknown topic, naming those there are."""
-    topics = await kafka.topics()
-    if topic not in topics:
-        known = ", ".join(sorted(name for name in topics if not name.startswith("__")))
-        raise UserError(f"there is no topic {topic}; there are: {known or 'none yet'}")
-    return [TopicPartition(topic, number) for number in sorted(kafka.partitions_for_topic(topic) or ())]
+async def partitions(kafka: AIOKafkaConsumer, namespace: str, name: str) -> list[TopicPartition]:
+    """A topic's partitions. Raises UserError for a topic that is none of ours or is not there yet."""
+    known = {topic.name: topic.partitions for topic in ALL_TOPICS}
+    if name not in known:
+        raise UserError(f"there is no topic {name}; there are: {', '.join(known)}")
+    topic = topic_name(namespace, name)
+    if topic not in await kafka.topics():
+        raise UserError(f"topic {topic} has not been made yet")
+    return [TopicPartition(topic, number) for number in range(known[name])]
 
 
 async def stored(

@@ -2,7 +2,6 @@
 
 from typing import Any
 
-from holdfast.messaging import topic_name
 from holdfast_tools.command_line import parser, positive, run
 from holdfast_tools.inside.records import consumer, partitions, stored
 from holdfast_tools.stores import StoreSettings
@@ -26,7 +25,7 @@ def main() -> int:
     async def work() -> int:
         settings = StoreSettings()
         async with consumer(settings.kafka_bootstrap) as kafka:
-            where = await partitions(kafka, topic_name(settings.namespace, options.name))
+            where = await partitions(kafka, settings.namespace, options.name)
             last = None if options.key else options.last
             found = [record async for record in stored(kafka, where, last)]
             for record in sorted(found, key=lambda record: (record.timestamp, record.partition, record.offset)):

@@ -12,7 +12,7 @@ from rich.table import Table
 
 from holdfast.contracts.documents import alias
 from holdfast.contracts.http import UUID_PATTERN
-from holdfast.messaging import partition_of, topic_name
+from holdfast.messaging import partition_of
 from holdfast_tools.command_line import UserError, parser, run
 from holdfast_tools.inside.records import consumer, partitions, stored
 from holdfast_tools.stores import StoreSettings, payment_get, payment_url, postgres
@@ -34,15 +34,13 @@ async def events(dsn: str, stream_id: str) -> Sequence[asyncpg.Record]:
 
 async def published(settings: StoreSettings, stream_id: str) -> dict[int, str]:
     """Where each version lies in the topic: version → `partition@offset at time` (each copy)."""
-    topic = topic_name(settings.namespace, "orders")
     found: dict[int, str] = {}
     async with consumer(settings.kafka_bootstrap) as kafka:
-        number = partition_of(stream_id, len(await partitions(kafka, topic)))
-        where = [place for place in await partitions(kafka, topic) if place.partition == number]
-        async for record in stored(kafka, where, None):
+        where = (await partitions(kafka, settings.namespace, "orders"))[partition_of(stream_id)]
+        async for record in stored(kafka, [where], None):
             if record.key == stream_id.encode():
                 version = orjson.loads(record.value)["version"]
-                place = f"{topic} {record.partition}@{record.offset} at {_time(record.timestamp / 1000)}"
+                place = f"{record.topic} {record.partition}@{record.offset} at {_time(record.timestamp / 1000)}"
                 found[version] = f"{found[version]}, again {place}" if version in found else place
     return found
 
