@@ -13,6 +13,7 @@ from elasticsearch import ApiError, AsyncElasticsearch, TransportError
 from holdfast.contracts.documents import alias, watermarks_index
 from holdfast.contracts.messages import PARTITIONS, TOPICS
 from holdfast.resilience.breaker import CircuitBreaker
+from query_service.adapters.elasticsearch import refused
 
 log = structlog.get_logger(__name__)
 _STALL_S: Final = 0.1
@@ -93,8 +94,9 @@ class WatermarkWatch:
             next_s = loop.time() + self._every_s
             try:
                 await self.look()
-            except Exception:
+            except Exception as error:  # something else answers in Elasticsearch's place
                 log.exception("watermark_look_failed")
+                self._missed(error)
             await asyncio.sleep(max(0.0, next_s - loop.time()))
 
     async def look(self) -> None:
@@ -108,7 +110,7 @@ class WatermarkWatch:
                 self._missed(error)
             return
         except ApiError as error:
-            if error.status_code >= 500:
+            if not refused(error):
                 self._missed(error)
                 return
             oldest = None  # no alias or no watermark yet: Elasticsearch itself works

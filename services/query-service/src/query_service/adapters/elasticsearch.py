@@ -22,7 +22,6 @@ from holdfast.resilience.outcome import Outcome, errors_are_failures
 from query_service.adapters.names import NamedNode
 
 NAME: Final = "elasticsearch"
-_OURS: Final = (400, 404)  # refusals of what was asked
 Json = dict[str, Any]
 T = TypeVar("T")
 
@@ -46,9 +45,17 @@ def connect(url: str, *, timeout_s: float, connections: int) -> AsyncElasticsear
     )
 
 
+def refused(error: ApiError) -> bool:
+    """Whether Elasticsearch works and refuses what was asked; else it, or whatever answers in its place, is unwell.
+
+    429 is no such refusal: it is a full queue of Elasticsearch's own.
+    """
+    return error.status_code in (400, 404) and not isinstance(error, UnsupportedProductError)
+
+
 def judge(error: BaseException) -> Outcome:
-    """How an error counts for the breaker: Elasticsearch refusing what we sent says that it works."""
-    if isinstance(error, ApiError) and error.status_code in _OURS:
+    """How an error counts for the breaker."""
+    if isinstance(error, ApiError) and refused(error):
         return Outcome.SUCCESS
     return errors_are_failures(error)
 
@@ -119,9 +126,9 @@ class ReadIndex:
         except TimeoutError as error:
             raise self._guard.unavailable("timeout") from error
         except ApiError as error:
-            if error.status_code in _OURS and not isinstance(error, UnsupportedProductError):
+            if refused(error):
                 raise
-            raise self._guard.unavailable() from error  # 429 too: a full queue of Elasticsearch's own
+            raise self._guard.unavailable() from error
         except TransportError as error:
             raise self._guard.unavailable("connect") from error
         body: Json = answer.body

@@ -1,0 +1,64 @@
+"""How the adapter takes refusals, and answers of something that is no Elasticsearch."""
+
+import asyncio
+from typing import Any
+
+import httpx
+import pytest
+from elasticsearch import BadRequestError
+
+from holdfast.resilience.deadline import Deadline
+from holdfast.resilience.guard import Guard
+from query_service.adapters.elasticsearch import NAME, ReadIndex, connect, judge
+from query_service.settings import ELASTICSEARCH
+
+HEAD = "HTTP/1.1 {} X\r\nContent-Type: application/json\r\nX-Elastic-Product: Elasticsearch\r\n"
+TROUBLED = '{"timed_out":true,"_shards":{"failed":0},"hits":{"hits":[],"total":{"value":0}},"docs":[{"error":{}}]}'
+
+
+def answer(status: int, body: str) -> bytes:
+    return f"{HEAD.format(status)}Content-Length: {len(body)}\r\n\r\n{body}".encode()
+
+
+@pytest.mark.parametrize(
+    "sent",
+    [
+        answer(500, "{}"),
+        answer(503, '{"error":{"type":"search_phase_execution_exception"}}'),
+        answer(429, "{}"),
+        answer(403, "{}"),
+        answer(200, "not json"),
+        answer(200, TROUBLED),
+        answer(200, "{}").replace(b"X-Elastic-Product: Elasticsearch\r\n", b""),
+        b"HTTP/1.1 200 OK\r\nContent-Length: 10\r\n\r\nhalf",
+        b"\x00\xff garbage\r\n\r\n",
+        b"",
+    ],
+)
+async def test_an_answer_that_is_none_is_503(shop: Any, serve: Any, sent: bytes) -> None:
+    async def speak(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.readuntil(b"\r\n\r\n")
+        writer.write(sent)
+        writer.close()
+
+    server = await asyncio.start_server(speak, "127.0.0.1", 0)
+    url = f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}"
+    async with server, serve(shop, elasticsearch_url=url) as client:
+        for path in ("/api/products", "/api/products/p"):
+            found: httpx.Response = await client.get(path)
+            assert (found.status_code, found.json()["code"]) == (503, "dependency-unavailable"), path
+        assert (await client.get("/readyz")).status_code == 503
+
+
+async def test_a_search_that_elasticsearch_refuses_is_no_sign_that_it_is_away(shop: Any) -> None:
+    client = connect(shop.url, timeout_s=5, connections=2)
+    guard = Guard(NAME, ELASTICSEARCH, classify=judge)
+    index = ReadIndex(client, guard, shop.namespace, timeout_s=5)
+    try:
+        for _ in range(8):  # more than the failures in a row that open a breaker
+            with pytest.raises(BadRequestError):
+                await index.search("products", {"query": {"nonsense": {}}}, Deadline.after(10))
+        assert guard.breaker.snapshot().error_rate == 0
+        assert (await index.search("products", {"size": 0}, Deadline.after(10)))["hits"]["hits"] == []
+    finally:
+        await client.close()
