@@ -5,6 +5,7 @@ import random
 
 import pytest
 
+from command_service.relay import relay as relay_module
 from command_service.relay.outbox import read_batch
 from command_service.relay.process import relay
 from command_service.relay.publisher import Publisher
@@ -13,6 +14,7 @@ from command_service.relay.session import LeadershipLost, open_session
 from holdfast.contracts.messages import Message
 from holdfast.eventstore import Metadata, requeue_stream
 from holdfast.messaging import partition_of
+from holdfast.testing.stores import delete_topics
 
 pytestmark = pytest.mark.stores
 
@@ -251,8 +253,6 @@ async def test_without_postgres_it_waits_and_begins_when_it_is_there(plant, unus
 
 
 async def test_a_topic_that_was_deleted_is_made_again_by_the_next_start(plant):
-    from holdfast.testing.stores import delete_topics
-
     await asyncio.to_thread(delete_topics, plant.bootstrap, plant.namespace)
     await plant.add("cart-1")
     async with plant.relay() as running:
@@ -266,3 +266,30 @@ async def test_stopping_before_it_leads_returns(plant):
     progress = Progress()
     await relay(plant.settings(), lambda event: None, progress, stopping)  # type: ignore[arg-type, return-value]
     assert not progress.leads
+
+
+async def test_a_topic_deleted_under_a_waiting_batch_is_made_again_and_its_offsets_begin_again(plant, monkeypatch):
+    monkeypatch.setattr(relay_module, "ALARM_AFTER_S", 1.0)
+    async with plant.relay() as running:
+        await running.until(lambda progress: progress.drained_at)
+        await plant.add("order-1", "cart-2", amounts=(1, 2))
+        await drained(plant, running)
+        await asyncio.to_thread(delete_topics, plant.bootstrap, plant.namespace + "carts")
+        await plant.add("cart-1")
+        await drained(plant, running)
+        await asyncio.sleep(0.7)
+    assert (await plant.versions())["cart-1"] == [1]
+    last = (await plant.heartbeats())[-1]
+    assert sorted(last.offsets["carts"]) == [-1, -1, -1, -1, -1, 0]
+    assert sorted(last.offsets["orders"]) == [-1, -1, -1, -1, -1, 1]
+
+
+async def test_heartbeats_come_again_after_their_topic_was_deleted(plant, monkeypatch):
+    monkeypatch.setattr(relay_module, "ALARM_AFTER_S", 1.0)
+    async with plant.relay() as running:
+        await running.until(lambda progress: progress.drained_at)
+        await asyncio.sleep(0.7)
+        await asyncio.to_thread(delete_topics, plant.bootstrap, plant.namespace + "heartbeats")
+        await asyncio.sleep(4)
+        assert not running.task.done()
+        assert await plant.heartbeats()

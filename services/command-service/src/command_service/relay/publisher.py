@@ -72,8 +72,16 @@ class Publisher:
                 await self._producer.stop()
 
     async def restore_topics(self) -> None:
-        """Make topics again that were deleted. Raises `KafkaUnavailable`, `TopicMismatch`."""
-        await ensure_topics(self._bootstrap, self._namespace)
+        """Make deleted topics again; their offsets begin again. Raises `KafkaUnavailable`, `TopicMismatch`."""
+        created = await ensure_topics(self._bootstrap, self._namespace)
+        lost = [name for name in TOPICS if topic_name(self._namespace, name) in created]
+        if not lost:
+            return
+        for name in lost:
+            self.offsets[name] = [_NONE] * PARTITIONS
+        last = await _last_offsets(self._bootstrap, self._namespace)
+        for name in lost:  # what was acknowledged while they were asked for may be newer
+            self.offsets[name] = [max(pair) for pair in zip(self.offsets[name], last[name], strict=True)]
 
     async def _send(self, message: Message, value: bytes) -> asyncio.Future[RecordMetadata]:
         headers = [("type", message.type.encode())]

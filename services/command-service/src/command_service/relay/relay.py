@@ -20,7 +20,7 @@ from command_service.relay.publisher import Publisher, encoded
 from command_service.relay.session import KEEP_ALIVE_S, LeaderSession
 from holdfast.contracts.messages import Message
 from holdfast.eventstore import RecordedEvent
-from holdfast.messaging import KafkaUnavailable
+from holdfast.messaging import KafkaUnavailable, TopicMismatch
 
 log = structlog.get_logger(__name__)
 
@@ -154,14 +154,23 @@ class Relay:
         """A heartbeat each 500 ms with the time up to which all is published (CORRECTNESS 24)."""
         while True:
             if drained_at := self._progress.drained_at:
-                await publisher.beat(drained_at)
+                beat = asyncio.ensure_future(publisher.beat(drained_at))
+                try:
+                    while not (await asyncio.wait({beat}, timeout=ALARM_AFTER_S))[0]:
+                        await _restore_topics(publisher)
+                    beat.result()
+                finally:
+                    beat.cancel()
             await asyncio.sleep(HEARTBEAT_S)
 
     async def _meanwhile(self, work: Awaitable[T], publisher: Publisher | None = None) -> T:
-        """Await Kafka however long it takes, keeping the session alive (CORRECTNESS 13) and alarming (14)."""
+        """Await Kafka however long it takes, keeping the session alive (CORRECTNESS 13).
+
+        With a `publisher` the work is a batch in flight: its age is told, and an alarm raised (CORRECTNESS 14).
+        """
         task = asyncio.ensure_future(work)
         begun_s = asyncio.get_running_loop().time()
-        alarmed_s = 0.0
+        restoring: asyncio.Task[None] | None = None
         try:
             while not task.done():
                 await asyncio.wait({task}, timeout=KEEP_ALIVE_S)
@@ -169,22 +178,27 @@ class Relay:
                     break
                 await self._look()
                 waited_s = asyncio.get_running_loop().time() - begun_s
-                if publisher:
-                    self._progress.waiting_s = waited_s
-                if publisher and waited_s - alarmed_s > ALARM_AFTER_S:
-                    alarmed_s = waited_s
-                    await self._alarm(publisher, waited_s)
+                if publisher and self._alarms(waited_s) and (restoring is None or restoring.done()):
+                    restoring = asyncio.create_task(_restore_topics(publisher))
             if publisher:
                 self._progress.waiting_s, self._progress.kafka = 0.0, "up"
             return await task
         finally:
             task.cancel()
+            if restoring:
+                restoring.cancel()
 
-    async def _alarm(self, publisher: Publisher, waited_s: float) -> None:
+    def _alarms(self, waited_s: float) -> bool:
+        """Tell how long the batch in flight waits; True at the first look of each ALARM_AFTER_S."""
+        alarms_before = self._progress.waiting_s // ALARM_AFTER_S
+        self._progress.waiting_s = waited_s
+        if waited_s < ALARM_AFTER_S:
+            return False
         self._progress.kafka = f"no acknowledgement for {waited_s:.0f} s"
+        if waited_s // ALARM_AFTER_S == alarms_before:
+            return False
         log.error("kafka_does_not_acknowledge", waited_s=round(waited_s, 1))
-        with suppress(KafkaUnavailable):
-            await self._meanwhile(publisher.restore_topics())  # one that was deleted would be waited for without end
+        return True
 
     async def _rest(self, seconds: float) -> None:
         """Pause, shortened by `stopping`, and look at the backlog once a second."""
@@ -197,3 +211,11 @@ class Relay:
     async def _look(self) -> None:
         self._progress.backlog = await look(self._session)
         self._looked_at_s = asyncio.get_running_loop().time()
+
+
+async def _restore_topics(publisher: Publisher) -> None:
+    """A batch for a topic that was deleted would wait without end: make missing topics again."""
+    try:
+        await publisher.restore_topics()
+    except (KafkaUnavailable, TopicMismatch) as error:
+        log.warning("topics_not_restored", error=str(error))
