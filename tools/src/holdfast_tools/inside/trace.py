@@ -7,8 +7,6 @@ from datetime import UTC, datetime
 import asyncpg
 import orjson
 from elasticsearch import ApiError, AsyncElasticsearch, NotFoundError, TransportError
-from rich.console import Console
-from rich.table import Table
 
 from holdfast.contracts.documents import alias
 from holdfast.contracts.http import UUID_PATTERN
@@ -32,17 +30,23 @@ async def events(dsn: str, stream_id: str) -> Sequence[asyncpg.Record]:
     return rows
 
 
-async def published(settings: StoreSettings, stream_id: str) -> dict[int, str]:
-    """Where each version lies in the topic: version → `partition@offset at time` (each copy)."""
-    found: dict[int, str] = {}
+async def published(settings: StoreSettings, stream_id: str) -> list[tuple[float, str]]:
+    """When and where each event lies in the topic, copies included."""
     async with consumer(settings.kafka_bootstrap) as kafka:
         where = (await partitions(kafka, settings.namespace, "orders"))[partition_of(stream_id)]
-        async for record in stored(kafka, [where], None):
-            if record.key == stream_id.encode():
-                version = orjson.loads(record.value)["version"]
-                place = f"{record.topic} {record.partition}@{record.offset} at {_time(record.timestamp / 1000)}"
-                found[version] = f"{found[version]}, again {place}" if version in found else place
-    return found
+        found = [record async for record in stored(kafka, [where], None) if record.key == stream_id.encode()]
+    return [
+        (
+            record.timestamp / 1000,
+            f"topic     {record.topic} {record.partition}@{record.offset}, {_named(record.value)}",
+        )
+        for record in found
+    ]
+
+
+def _named(value: bytes) -> str:
+    message = orjson.loads(value)
+    return f"version {message['version']} {message['type']}"
 
 
 async def document(settings: StoreSettings, order_id: str) -> str:
@@ -66,8 +70,17 @@ async def charge(settings: StoreSettings, order_id: str) -> str:
     return answer.text if answer.status_code == 200 else f"none ({answer.status_code})"
 
 
-def _time(seconds: float) -> str:
-    return datetime.fromtimestamp(seconds, UTC).isoformat(timespec="milliseconds")
+def steps(rows: Sequence[asyncpg.Record]) -> list[tuple[float, str]]:
+    """The command behind each event, and the event; what still waits in the outbox says so."""
+    found = []
+    for row in rows:
+        metadata = orjson.loads(row["metadata"])
+        at = row["recorded_at"].timestamp()
+        who = f"by {metadata.get('actor', '-')}, correlation {metadata.get('correlation_id', '-')}"
+        found.append((at, f"command   {who}"))
+        waits = ", waits in the outbox" if row["waiting"] else ""
+        found.append((at, f"event     version {row['version']} {row['type']}, position {row['position']}{waits}"))
+    return list(dict.fromkeys(found))
 
 
 def main() -> int:
@@ -81,20 +94,14 @@ def main() -> int:
         settings = StoreSettings()
         stream_id = f"order-{options.order}"
         rows = await events(settings.postgres_dsn, stream_id)
-        places = await published(settings, stream_id)
-        table = Table(
-            "version", "event", "recorded at", "by (correlation)", "position", "topic, offset", title=stream_id
-        )
-        for row in rows:
-            metadata = orjson.loads(row["metadata"])
-            actor = f"{metadata.get('actor', '-')} ({metadata.get('correlation_id', '-')})"
-            place = "waits in the outbox" if row["waiting"] else places.get(row["version"], "not in the topic")
-            at = row["recorded_at"].isoformat(timespec="milliseconds")
-            table.add_row(str(row["version"]), row["type"], at, actor, str(row["position"]), place)
-        console = Console(soft_wrap=True)
-        console.print(table)
-        console.print(f"document  {await document(settings, options.order)}", markup=False)
-        console.print(f"charge    {await charge(settings, options.order)}", markup=False)
+        way = sorted(steps(rows) + await published(settings, stream_id), key=lambda step: step[0])
+        began = way[0][0]
+        print(stream_id)
+        for at, what in way:
+            moment = datetime.fromtimestamp(at, UTC).isoformat(timespec="milliseconds")
+            print(f"{moment}  {(at - began) * 1000:+8.0f} ms  {what}")
+        print(f"document  {await document(settings, options.order)}")
+        print(f"charge    {await charge(settings, options.order)}")
         return 0
 
     return run("holdfast-trace", work)
