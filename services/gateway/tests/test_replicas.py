@@ -68,3 +68,12 @@ async def test_reads_are_shared_between_two_replicas(stack: AsyncExitStack, kit:
     for _ in range(100):
         await shop.call("GET", "/api/products/A")
     assert 25 <= len(replicas[0].received) <= 75
+
+
+async def test_two_hanging_query_replicas_leave_time_for_the_write_model(stack: AsyncExitStack, kit: Any) -> None:
+    replicas = [(await kit.start_standin(stack)).then_hang() for _ in range(2)]
+    shop = await kit.open_shop(stack, query_urls=",".join(replica.url for replica in replicas))
+    shop.command.then(200, {"lines": []})
+    headers = {"Consistency-Token": f"cart-{kit.GUEST_ID}@4"}
+    answer = await shop.call("GET", "/api/cart", "guest", headers=headers)
+    assert (answer.status_code, answer.headers["served-from"]) == (200, "write-model")
