@@ -62,7 +62,7 @@ class Shop:
             return await append_events(tx, appends, Metadata(actor="tester"), **kwargs)
 
     async def query(self, sql: str, *args: Any) -> list[Any]:
-        connection = await self.database.connect()
+        connection = await self.database.connect(timeout_s=10)
         try:
             return await connection.fetch(sql, *args)
         finally:

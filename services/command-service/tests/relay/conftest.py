@@ -112,7 +112,7 @@ class Plant:
             await append(tx, appends, metadata or Metadata())
 
     async def query(self, sql: str, *args: Any) -> list[Any]:
-        connection = await self.database.connect()
+        connection = await self.database.connect(timeout_s=10)
         try:
             return await connection.fetch(sql, *args)
         finally:
