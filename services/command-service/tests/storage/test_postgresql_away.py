@@ -125,3 +125,10 @@ async def test_a_lock_that_is_not_granted_is_busy_and_no_fault_of_postgresql(dat
         assert answer.headers["retry-after"] == "1"
     assert await states(service) == {"postgresql": "up", "postgresql-checkout": "up"}
     assert (await add(guest)).status_code == 200
+
+
+async def test_refusals_are_no_faults_of_postgresql(service: Service) -> None:
+    guest = service.someone()
+    for _ in range(10):
+        assert refused(await add(guest), 404, "product-unknown")
+    assert await states(service) == {"postgresql": "up", "postgresql-checkout": "up"}

@@ -49,7 +49,7 @@ BARE: Final[list[tuple[Kind[Any, Any], Any]]] = [
 _LISTED = product.Listed("A “mug”", "Blue", "Kitchen", 250, "GBP", 20)
 STATES: Final[list[tuple[Kind[Any, Any], Any]]] = [
     (CART, Cart()),
-    (CART, Cart({MUG: 2, ProductId("85123a"): 1, ProductId("A"): 3})),
+    (CART, Cart({ProductId("Z"): 3, MUG: 2, ProductId("85123a"): 1})),
     (PRODUCT, product.NoProduct()),
     (PRODUCT, _LISTED),
     (PRODUCT, product.Discontinued(_LISTED)),
