@@ -8,6 +8,7 @@ from typing import Any, Final, TypeVar
 from elasticsearch import (
     ApiError,
     AsyncElasticsearch,
+    ConnectionTimeout,
     NotFoundError,
     OrjsonSerializer,
     TransportError,
@@ -130,6 +131,6 @@ class ReadIndex:
                 raise
             raise self._guard.unavailable() from error
         except TransportError as error:
-            raise self._guard.unavailable("connect") from error
+            raise self._guard.unavailable("timeout" if isinstance(error, ConnectionTimeout) else "failed") from error
         body: Json = answer.body
         return body
