@@ -94,7 +94,7 @@ setup: ## make .venv hold exactly the locked dependencies
 	@tools/setup.sh
 fetch: setup ## download the servers' programs, which a first start does by itself
 	@$(HOLDFAST) fetch
-test: setup ## the checks, then all tests, with coverage of the pure code; ARGS= for some tests
+test: setup fetch ## the checks, then all tests, with coverage of the pure code; ARGS= for some tests
 	@$(MAKE) check
 	$(if $(ARGS),$(BIN)/pytest $(ARGS),$(BIN)/coverage run -m pytest)
 check: lint types imports ## the checks without the tests

@@ -18,10 +18,11 @@ import os, sys, time
 pids = sys.argv[1]
 def work(name):
     open(f"{pids}/{name}", "w").write(str(os.getpid()))
+    counter = os.open(f"{pids}/{name}.count", os.O_WRONLY | os.O_CREAT)
     count = 0
     while True:
         count += 1
-        open(f"{pids}/{name}.count", "w").write(str(count))
+        os.pwrite(counter, b"%012d" % count, 0)
         time.sleep(0.005)
 if os.fork() == 0:
     os.setsid()

@@ -54,8 +54,8 @@ def _parser() -> argparse.ArgumentParser:
     starting.add_argument("--detach", action="store_true", help="serve in the background until `holdfast down`")
     starting.add_argument("--while-pid", type=int, metavar="PID", help="end when that process ends")
     demo = add("demo", _demo, "start everything, load the catalogue, say where it is, serve until Ctrl-C")
+    starting.add_argument("--only", type=_names, default=services.NAMES, metavar="NAME,…", help="only these processes")
     for made in (starting, demo):
-        made.add_argument("--only", type=_names, default=services.NAMES, metavar="NAME,…", help="only these processes")
         made.add_argument(
             "--ports",
             type=_ports,
@@ -151,12 +151,12 @@ def _demo(options: argparse.Namespace) -> None:
     async def ready(supervisor: Supervisor, seconds: float) -> None:
         await screen.tell_ready(supervisor, seconds)
         urls = Stack(options.state).gateway_urls
-        await load_catalogue(urls[0])
+        await load_catalogue(urls)
         greet(urls)
 
     state = _not_held(options)
     print("starting the shop and its servers; Ctrl-C ends it", flush=True)
-    up(state, options.only, options.ports, progress.bar, ready)
+    up(state, services.NAMES, options.ports, progress.bar, ready)
 
 
 def _down(options: argparse.Namespace) -> None:
@@ -203,7 +203,8 @@ def _psql(options: argparse.Namespace) -> None:
 def _run(options: argparse.Namespace) -> None:
     if not options.arguments:
         raise Refused("run what? For example: holdfast run holdfast-audit")
-    _become(options.arguments, dict(_stack(options).settings))
+    acknowledgements = {"ACKS_PATH": str(_state(options).acknowledgements)}
+    _become(options.arguments, {**acknowledgements, **_stack(options).settings})
 
 
 def _become(command: list[str], settings: dict[str, str]) -> None:

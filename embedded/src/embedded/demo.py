@@ -8,13 +8,13 @@ from collections.abc import Sequence
 from pathlib import Path
 
 
-async def load_catalogue(gateway_url: str) -> None:
+async def load_catalogue(gateway_urls: Sequence[str]) -> None:
     """Runs the catalogue loader, which skips what is there; ended with the stack if it is still at work then."""
     loader = shutil.which("holdfast-catalogue", path=str(Path(sys.executable).parent))
     if loader is None:
         print("the catalogue loader is not installed: the shop is empty", flush=True)
         return
-    process = await asyncio.create_subprocess_exec(loader, "--url", gateway_url)
+    process = await asyncio.create_subprocess_exec(loader, "--url", ",".join(gateway_urls))
     try:
         if await process.wait() != 0:
             print("the catalogue could not be loaded, see above; the shop serves what it has", flush=True)

@@ -45,6 +45,11 @@ class StateDirectory:
         return self.path / "run"
 
     @property
+    def acknowledgements(self) -> Path:
+        """What a replay wrote down of this stack's answers, for the audit."""
+        return self.path / "acks.jsonl"
+
+    @property
     def servers(self) -> Path:
         """Configuration and data of the servers."""
         return places.servers_dir(self.path)
@@ -83,8 +88,9 @@ class StateDirectory:
             return None
 
     def forget(self) -> None:
-        """Deletes the record."""
+        """Deletes what was written down of the stack."""
         self._record.unlink(missing_ok=True)
+        self.acknowledgements.unlink(missing_ok=True)
 
     @property
     def _record(self) -> Path:

@@ -191,6 +191,8 @@ class Supervisor:
         greeting = asyncio.create_task(self._greet(on_ready))
         tick = 0
         while not self._stopping:
+            if greeting.done():
+                greeting.result()  # raises what went wrong in it
             if tick % _HOUSEKEEPING_EVERY_TICKS == 0:
                 await asyncio.to_thread(self._sweep)
             if self._while is not None and not trees.alive(self._while):
@@ -205,7 +207,8 @@ class Supervisor:
         while not ready:
             await asyncio.sleep(_READY_POLL_S)
             ready = await self.ready()
-        await on_ready()
+        with contextlib.suppress(BrokenPipeError):  # who would have read the greeting has gone; the shop goes on
+            await on_ready()
 
     def _sweep(self) -> None:
         self._end_strays()
