@@ -40,7 +40,7 @@ def added(stream_id: str, version: int, product_id: str = "A", quantity: int = 1
     return message(stream_id, version, "ItemAddedToCart", product_id=product_id, quantity=quantity)
 
 
-async def eventually(holds: Callable[[], Awaitable[bool]], *, within_s: float = 15.0) -> None:
+async def eventually(holds: Callable[[], Awaitable[bool]], *, within_s: float = 45.0) -> None:
     """Wait until it holds; fails after `within_s`."""
     ends_s = time.monotonic() + within_s
     while not await holds():
@@ -144,7 +144,7 @@ class Stack:
         assert source["version"] == found["_version"]
         return source
 
-    async def reaches(self, topic: Topic, stream_id: str, version: int, *, within_s: float = 15.0) -> None:
+    async def reaches(self, topic: Topic, stream_id: str, version: int, *, within_s: float = 45.0) -> None:
         """Wait for a document's version."""
 
         async def there() -> bool:

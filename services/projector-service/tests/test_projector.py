@@ -55,7 +55,7 @@ async def test_a_crash_between_write_and_commit_changes_nothing(stack: Any, monk
     with monkeypatch.context() as patched:
         patched.setattr(kafka, "commit", crash)
         async with stack.projecting():
-            await asyncio.wait_for(crashed.wait(), 15)
+            await asyncio.wait_for(crashed.wait(), 45)
     assert (await stack.document("carts", "cart-1"))["version"] == 30
     await stack.publish(stack.added("cart-1", 31))
     async with stack.projecting() as projection:

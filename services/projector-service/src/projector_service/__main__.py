@@ -18,7 +18,7 @@ async def _main(settings: ProjectorSettings) -> int:
         serving = asyncio.create_task(serve(app, settings))
         await asyncio.wait([serving, projection], return_when=asyncio.FIRST_COMPLETED)
         if projection.done():  # it never should: the process ends, and whoever supervises it starts it again
-            log.error("projection ended", error=repr(projection.exception()))
+            log.error("projection_ended", error=repr(projection.exception()))
             return 1
         await serving
     return 0

@@ -56,12 +56,19 @@ class Projection:
         self._has_topics = False
 
     async def run(self) -> None:
-        """Until cancelled. Nothing has to be there at the start, and everything may come and go."""
+        """Until cancelled. Nothing has to be there at the start, and everything may come and go.
+
+        Raises RuntimeError when a part of it ended, which none ever should.
+        """
+        works = (self._keep_topics(), self.feeds.run(), self.watermarks.read(), self.watermarks.store())
+        tasks = [asyncio.create_task(work) for work in works]
         try:
-            async with asyncio.TaskGroup() as tasks:
-                for work in (self._keep_topics(), self.feeds.run(), self.watermarks.read(), self.watermarks.store()):
-                    tasks.create_task(work)
+            ended, _ = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
+            raise RuntimeError(f"ended: {[repr(task) for task in ended]}")
         finally:
+            for task in tasks:
+                task.cancel()
+            await asyncio.wait(tasks)
             await self._dead_letters.close()
             await self._client.close()
 
@@ -87,10 +94,10 @@ class Projection:
                 created = await ensure_topics(self._settings.kafka_bootstrap, self._settings.namespace)
                 self._has_topics = True
                 if created:
-                    log.info("topics made", topics=created)
+                    log.info("topics_made", topics=created)
             except (KafkaUnavailable, TopicMismatch) as error:
                 self._has_topics = False
-                log.warning("no topics", error=str(error))
+                log.warning("no_topics", error=str(error))
             await asyncio.sleep(_TOPICS_EVERY_S if self._has_topics else 1.0)
 
 

@@ -50,13 +50,12 @@ class Feeds:
                     self.sees_indices = True
                 except (StoreUnavailable, ApiError) as error:
                     self.sees_indices = False
-                    log.warning("indices not seen", error=str(error))
+                    log.warning("indices_not_seen", error=str(error))
                 except Exception:  # a look that failed must not end all the later ones
-                    log.exception("look at the indices failed")
+                    log.exception("look_failed")
                 await asyncio.sleep(self._settings.discover_every_s)
         finally:
-            for name in list(self._feeds):
-                await self._stop(name)
+            await self._stop(*self._feeds)
 
     async def look(self) -> None:
         """Make missing indices, feed all of ours, switch to those that caught up, drop those replaced long enough."""
@@ -71,32 +70,36 @@ class Feeds:
             newest = candidate(of_topic)
             if newest is not None and await self._caught_up(newest):
                 await self._catalog.serve(newest, of_topic)
-                log.info("index serves", index=newest.name, before=[index.name for index in of_topic if index.serves])
+                log.info("index_serves", index=newest.name, before=[index.name for index in of_topic if index.serves])
         await self._drop_outdated([old for topic in TOPICS for old in outdated(_of(indices, topic))])
 
     def _feed(self, index: Index) -> None:
         feed = self._feeds.get(index.name)
-        if feed is not None:
+        if feed is not None and not feed.task.done():
             feed.projector.index = index
             return
         projector = Projector(index, self._tools)
         task = asyncio.create_task(projector.run(), name=f"projector-{index.name}")
         self._feeds[index.name] = _Feed(projector, task)
-        log.info("index fed", index=index.name, group=index.group(self._settings.namespace), serves=index.serves)
+        log.info("index_fed", index=index.name, group=index.group(self._settings.namespace), serves=index.serves)
 
     async def _stop_all_but(self, present: Collection[Index]) -> None:
         still = {index.name: index.uuid for index in present}
-        for name, feed in list(self._feeds.items()):
-            if still.get(name) != feed.projector.index.uuid:
-                log.info("index gone", index=name)
-                await self._stop(name)
+        gone = [name for name, feed in self._feeds.items() if still.get(name) != feed.projector.index.uuid]
+        if gone:
+            log.info("indices_gone", indices=gone)
+            await self._stop(*gone)
 
-    async def _stop(self, name: str) -> None:
-        feed = self._feeds.pop(name)
-        feed.task.cancel()
-        await asyncio.wait([feed.task])
-        self._ends_before.pop(name, None)
-        self._tools.metrics.forget(name)
+    async def _stop(self, *names: str) -> None:
+        """Stop feeding these indices, as far as they are fed."""
+        tasks = [self._feeds.pop(name).task for name in names if name in self._feeds]
+        for task in tasks:
+            task.cancel()
+        if tasks:
+            await asyncio.wait(tasks)
+        for name in names:
+            self._ends_before.pop(name, None)
+            self._tools.metrics.forget(name)
 
     async def _caught_up(self, index: Index) -> bool:
         """Compares with the ends read at the look before, which came when the rebuild had reached those before it."""
@@ -104,7 +107,7 @@ class Feeds:
         try:
             committed, ends = await feed.projector.progress()
         except KafkaError as error:
-            log.info("progress unknown", index=index.name, error=repr(error))
+            log.info("progress_unknown", index=index.name, error=repr(error))
             return False
         ends_before = self._ends_before.get(index.name, {})
         self._ends_before[index.name] = ends
@@ -117,13 +120,9 @@ class Feeds:
         self._outdated_since_s = since_s
         for index in old:
             if now_s - since_s[index.name] >= self._settings.drop_after_s:
-                await self._stop_if_fed(index)
+                await self._stop(index.name)
                 await self._catalog.drop(index)
-                log.info("index dropped", index=index.name)
-
-    async def _stop_if_fed(self, index: Index) -> None:
-        if index.name in self._feeds:
-            await self._stop(index.name)
+                log.info("index_dropped", index=index.name)
 
 
 def _of(indices: Collection[Index], topic: str) -> list[Index]:

@@ -63,9 +63,9 @@ class Projector:
             try:
                 await self._consume()
             except KafkaError as error:
-                log.warning("kafka is away", index=self.index.name, error=repr(error))
+                log.warning("kafka_away", index=self.index.name, error=repr(error))
             except Exception:  # whatever it was must not end the feeding of this index for good
-                log.exception("projector failed", index=self.index.name)
+                log.exception("projector_failed", index=self.index.name)
             finally:
                 self.written = {}
             if time.monotonic() - began_s > 60:
@@ -101,11 +101,11 @@ class Projector:
                 self._consumer = None
 
     async def _poll(self, consumer: AIOKafkaConsumer) -> None:
-        turn = -1
+        assigned = -1
         polled: Polled = {}
         while True:
-            if turn != self._assignments.turn:
-                turn = self._assignments.turn
+            if assigned != self._assignments.assigned:
+                assigned = self._assignments.assigned
                 self.written = await kafka.committed_offsets(consumer, consumer.assignment())
             polled = polled or await consumer.getmany(timeout_ms=500, max_records=self._settings.poll_records)
             if polled:
@@ -117,7 +117,7 @@ class Projector:
         Meanwhile the partitions are paused and polled, else the group would be lost after 300 s (CORRECTNESS 15). A
         rebalance drops the batch: whoever has its partitions now polls it again from the committed offsets.
         """
-        turn, backoff = self._assignments.turn, Backoff()
+        revoked, backoff = self._assignments.revoked, Backoff()
         batch = [
             receive(record.partition, record.offset, record.key, record.value)
             for records in polled.values()
@@ -128,7 +128,7 @@ class Projector:
             consumer.pause(*consumer.assignment())
             await asyncio.sleep(backoff.next_s())
             meanwhile = await consumer.getmany(timeout_ms=0, max_records=self._settings.poll_records)
-            if turn != self._assignments.turn:
+            if revoked != self._assignments.revoked:
                 consumer.resume(*consumer.assignment())
                 return dict(meanwhile)
         consumer.resume(*consumer.paused())
@@ -141,7 +141,7 @@ class Projector:
         try:
             applied = await self._writer.write(batch)
         except (StoreUnavailable, KafkaError) as error:
-            log.warning("batch not written", index=name, messages=len(batch), error=str(error))
+            log.warning("batch_not_written", index=name, messages=len(batch), error=str(error))
             self._metrics.failed.labels(name).inc()
             return False
         self._metrics.batch_seconds.labels(name).observe(time.monotonic() - began_s)
@@ -158,4 +158,4 @@ class Projector:
             async with self._kafka(Deadline.after(_COMMIT_S)):
                 await kafka.commit(consumer, offsets)
         except (KafkaError, ResilienceError) as error:
-            log.warning("offsets not committed", index=self.index.name, error=repr(error))
+            log.warning("offsets_not_committed", index=self.index.name, error=repr(error))

@@ -54,8 +54,8 @@ class Watermarks:
                     backoff.reset()
                     async for record in consumer:
                         self._take(record.value)
-            except KafkaError as error:
-                log.warning("no heartbeats", error=repr(error))
+            except (KafkaError, OSError) as error:
+                log.warning("no_heartbeats", error=repr(error))
             await asyncio.sleep(backoff.next_s())
 
     async def store(self) -> None:
@@ -71,14 +71,14 @@ class Watermarks:
             try:
                 await self._store()
             except StoreUnavailable as error:
-                log.warning("watermarks not stored", error=str(error))
+                log.warning("watermarks_not_stored", error=str(error))
                 await asyncio.sleep(0.4)
 
     def _take(self, value: bytes | None) -> None:
         try:
             self.heartbeats.add(Heartbeat.from_bytes(value or b""))
         except MalformedMessage as error:
-            log.warning("not a heartbeat", error=error.reason)
+            log.warning("heartbeat_unreadable", error=error.reason)
         self._beaten.set()
 
     async def _store(self) -> None:

@@ -24,15 +24,16 @@ class Catalog:
 
     async def ensure(self) -> list[Index]:
         """Every topic's indices, after making what is missing: a topic's first one together with its alias, the marks
-        and the watermarks. A topic without an index of our projection version gets one that does not serve yet.
+        and the watermarks. A topic whose indices are all of an older projection version than ours gets one of ours
+        that does not serve yet; one that a newer program serves already is left to that.
         """
         await self._create(documents.watermarks_index(self._namespace), documents.watermarks_definition())
         await self._create(documents.parked_index(self._namespace), documents.parked_definition())
         indices = await self.present()
-        lacking = {topic for topic in TOPICS if not any(index.topic == topic and index.ours for index in indices)}
+        newest = {index.topic: index.projection_version for index in sorted(indices, key=lambda index: index.rank)}
+        lacking = [topic for topic in TOPICS if newest.get(topic, 0) < documents.PROJECTION_VERSION[topic]]
         for topic in lacking:
-            first = not any(index.topic == topic for index in indices)
-            await self.create(topic, documents.index_name(self._namespace, topic, "0"), serve=first)
+            await self.create(topic, documents.index_name(self._namespace, topic, "0"), serve=topic not in newest)
         return await self.present() if lacking else indices
 
     async def present(self) -> list[Index]:

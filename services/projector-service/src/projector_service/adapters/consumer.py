@@ -19,16 +19,19 @@ _ASK_S: Final = 5.0
 
 
 class Assignments(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafka has no types
-    """Counts rebalances: a batch polled under another `turn` is not ours to commit or repeat any more."""
+    """Counts rebalances. What was polled before the last `revoked` is not ours to repeat; partitions are known anew
+    after each `assigned`, which aiokafka calls when records of the new assignment may already be polled.
+    """
 
     def __init__(self) -> None:
-        self.turn = 0
+        self.revoked = 0
+        self.assigned = 0
 
     def on_partitions_revoked(self, revoked: list[TopicPartition]) -> None:  # noqa: ARG002
-        self.turn += 1
+        self.revoked += 1
 
     def on_partitions_assigned(self, assigned: list[TopicPartition]) -> None:  # noqa: ARG002
-        self.turn += 1
+        self.assigned += 1
 
 
 @asynccontextmanager
