@@ -1,4 +1,4 @@
-"""PostgreSQL as the processes of this package use it: pools, one breaker, and migrations that wait for it."""
+"""PostgreSQL as the processes of this package use it: pools with their breakers, and migrations that wait for it."""
 
 import asyncio
 from collections.abc import Awaitable, Callable, Sequence
@@ -97,6 +97,8 @@ class Storage:
                 await tx.fetchval("SELECT 1")
         except ResilienceError as error:
             log.debug("postgresql_away", pool=pool, error=str(error))
+        except Exception as error:  # whatever it is, watching goes on
+            log.warning("postgresql_odd", pool=pool, error=f"{type(error).__name__}: {error}")
 
 
 async def _until_done(what: str, work: Preparation) -> None:
