@@ -94,7 +94,7 @@ async def test_the_gateway_lists_itself_once(stack: AsyncExitStack, kit: Any) ->
     shop = await kit.open_shop(
         stack, status_urls=f"gateway-1={itself.url}", status_interval_s=0.05, replica="gateway-1"
     )
-    status = await _until(shop, lambda found: _service(found, "gateway-1"))
+    status = await _until(shop, lambda found: _state(found, "gateway-1") == "up")
     assert [service["name"] for service in status["services"]] == ["gateway-1"]
     assert BREAKER not in status["dependencies"]
 
@@ -161,6 +161,10 @@ async def _until(shop: Any, happened: Callable[[Any], Any]) -> Any:
             return found
         await asyncio.sleep(0.02)
     raise AssertionError(f"the status never came to it: {found}")
+
+
+def _state(status: Any, name: str) -> Any:
+    return (_service(status, name) or {}).get("state")
 
 
 def _service(status: Any, name: str) -> Any:

@@ -8,6 +8,7 @@ from fastapi import Body, Path, Query
 
 from gateway.parameters import NoParameters
 from gateway.routing import CALLERS, PARTS, Route
+from holdfast.contracts.consistency import PATTERN
 
 _REF: Final = "#/components/{}/{}"
 PROBLEM: Final = "ProblemBody"
@@ -25,10 +26,11 @@ REQUEST_HEADERS: Final[dict[str, dict[str, Any]]] = {
     "If-Match": {
         "description": "the command applies only to this version",
         "schema": {"type": "string", "pattern": '^"(0|[1-9][0-9]{0,14})"$'},
+        "example": '"3"',
     },
     "Consistency-Token": {
         "description": "at least these versions, as a command's answer gave them: `stream@version`, comma-separated",
-        "schema": {"type": "string"},
+        "schema": {"type": "string", "pattern": PATTERN},
     },
 }
 ANSWER_HEADERS: Final[dict[str, dict[str, Any]]] = {

@@ -10,9 +10,9 @@ from gateway.routing import Lane
 from holdfast.resilience.bulkhead import Bulkhead
 from holdfast.resilience.settings import BulkheadSettings
 
-# How many at once: what command-service does in a fraction of the attempt timeout (300 ms) when all processes share two
-# cores and do some 100 commands a second, from both gateways together. More would not be answered sooner, only later than
-# their attempts may take, and timeouts open breakers. How many wait: replays come with 50 and more shoppers at once, each
+# How many at once: what command-service does well within the attempt timeout (300 ms) when all processes share two cores
+# and do some 100 commands a second, from both gateways together. More would not be answered sooner, only later than
+# attempts may take, and timeouts open breakers. How many wait: replays come with 50 and more shoppers at once, each
 # waiting for its answer, so a burst has to queue for a part of its total instead of failing.
 LANES: Final = {
     Lane.COMMANDS: BulkheadSettings(limit=8, queue=64, max_wait_s=0.6),
