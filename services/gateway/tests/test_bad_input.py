@@ -168,19 +168,21 @@ async def test_an_impossible_line_is_the_command_services_to_answer(shop: Any) -
 
 
 @pytest.mark.parametrize(
-    ("method", "path"),
+    ("method", "path", "allowed"),
     [
-        ("PATCH", "/api/cart"),
-        ("POST", "/api/products"),
-        ("GET", "/api/checkout"),
-        ("DELETE", "/api/orders"),
-        ("OPTIONS", "/api/cart"),
+        ("PATCH", "/api/cart", "DELETE, GET"),
+        ("POST", "/api/products", "GET"),
+        ("GET", "/api/checkout", "POST"),
+        ("DELETE", "/api/orders", "GET"),
+        ("OPTIONS", "/api/profile", "GET, PUT"),
     ],
 )
-async def test_another_method_is_405(shop: Any, method: str, path: str) -> None:
+async def test_another_method_is_405_and_told_every_one_that_there_is(
+    shop: Any, method: str, path: str, allowed: str
+) -> None:
     answer = await shop.call(method, path, "guest")
     _assert_problem(answer, 405, "method-not-allowed")
-    assert answer.headers["allow"]
+    assert answer.headers["allow"] == allowed
 
 
 @pytest.mark.parametrize(

@@ -69,8 +69,10 @@ def build(settings: GatewaySettings) -> FastAPI:
     forwarder = Forwarder(parts.query, parts.command, lanes, LastGood(settings.last_good_bytes), registry)
     edge = Edge(Doorman(verifier), _rates(settings))
     operations = Operations(parts.board, parts.dependencies, settings.replica)
-    for route, serve in _served(settings, forwarder, Sessions(signer, forwarder), operations):
-        app.router.routes.append(PublicRoute(route, edge, serve))
+    served = _served(settings, forwarder, Sessions(signer, forwarder), operations)
+    for route, serve in served:
+        methods = {other.method for other, _ in served if other.path == route.path}
+        app.router.routes.append(PublicRoute(route, edge, serve, methods))
     openapi.install(app)
     return app
 

@@ -4,7 +4,7 @@ The table's models do both, so that /openapi.json says what is accepted; skippin
 the hot path to what a pass-through needs.
 """
 
-from collections.abc import Awaitable, Callable, Coroutine, Mapping
+from collections.abc import Awaitable, Callable, Collection, Coroutine, Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 from urllib.parse import parse_qsl
@@ -13,6 +13,7 @@ from fastapi import Request
 from fastapi.responses import Response
 from fastapi.routing import APIRoute
 from pydantic import BaseModel, ValidationError
+from starlette.types import Receive, Scope, Send
 
 from gateway.admission import Doorman, Rates
 from gateway.documented import endpoint_of, extra_of, responses_of
@@ -36,12 +37,16 @@ class Edge:
 
 
 class PublicRoute(APIRoute):
-    """Admission, validation, then `serve(call, body)`. Errors become problems; marks of the rate limit go on all."""
+    """Admission, validation, then `serve(call, body)`. Errors become problems; marks of the rate limit go on all.
 
-    def __init__(self, route: Route, edge: Edge, serve: Serve) -> None:
+    `methods` are those of all calls at this path, for the 405 that a call with another one gets.
+    """
+
+    def __init__(self, route: Route, edge: Edge, serve: Serve, methods: Collection[str]) -> None:
         self._route = route
         self._edge = edge
         self._serve = serve
+        self._allow = ", ".join(sorted(methods))
         super().__init__(
             route.path,
             endpoint_of(route),
@@ -58,6 +63,13 @@ class PublicRoute(APIRoute):
 
     def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
         return self._handle
+
+    async def handle(self, scope: Scope, receive: Receive, send: Send) -> None:
+        # Starlette would name this route's own method alone, though another call may have the same path.
+        if scope["method"] not in (self.methods or ()):
+            detail = f"{self._allow} can be asked here, not {scope['method'][:20]}"
+            raise Problem(405, "method-not-allowed", detail, headers={"Allow": self._allow})
+        await super().handle(scope, receive, send)
 
     async def _handle(self, request: Request) -> Response:
         marks: Mapping[str, str] = {}

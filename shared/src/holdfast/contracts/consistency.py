@@ -16,7 +16,10 @@ MAX_LENGTH: Final = 8_000
 
 _UUID: Final = "[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}"
 _UUID_KINDS: Final = "|".join(kind for kind in TOPIC_OF_KIND if kind != "product")
-_ENTRY: Final = re.compile(rf"((?:{_UUID_KINDS})-{_UUID}|product-[A-Za-z0-9._-]{{1,40}})@(0|[1-9][0-9]{{0,14}})")
+_ITEM: Final = rf"((?:{_UUID_KINDS})-{_UUID}|product-[A-Za-z0-9._-]{{1,40}})@(0|[1-9][0-9]{{0,14}})"
+_ENTRY: Final = re.compile(_ITEM)
+PATTERN: Final = rf"^([ \t]*{_ITEM}[ \t]*(,[ \t]*{_ITEM}[ \t]*)*)?$"
+"""The header's value as OpenAPI tells it; what is read is the same."""
 
 
 class ConsistencyTokenInvalid(Exception):
