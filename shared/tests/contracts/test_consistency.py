@@ -1,9 +1,10 @@
 """The Consistency-Token is read strictly: `stream@version`, comma-separated."""
 
 import pytest
-from holdfast.contracts.consistency import ConsistencyTokenInvalid, decode_consistency, encode_consistency
 from hypothesis import given
 from hypothesis import strategies as st
+
+from holdfast.contracts.consistency import ConsistencyTokenInvalid, decode_consistency, encode_consistency
 
 ORDER = "order-0194e7a0-0000-7000-8000-000000000001"
 CART = "cart-0194e7a0-0000-7000-8000-000000000002"

@@ -6,6 +6,9 @@ from uuid import UUID
 
 import orjson
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
 from holdfast.contracts.cursors import (
     CursorInvalid,
     decode_cursor,
@@ -14,8 +17,6 @@ from holdfast.contracts.cursors import (
     encode_order_cursor,
     parse_time,
 )
-from hypothesis import given
-from hypothesis import strategies as st
 
 SCOPE = {"list": "products", "q": "lantern", "min_amount": None}
 ORDER = UUID("0194e7a0-0000-7000-8000-000000000001")
