@@ -6,6 +6,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -59,14 +60,29 @@ class Standins:
         return trees.marked(str(self.state.path), self.state.servers)
 
 
+@contextmanager
+def running(directory: Path) -> Iterator[Standins]:
+    made = Standins(directory)
+    made.start()
+    try:
+        yield made
+    finally:
+        made.supervisor.kill()
+        made.supervisor.communicate()
+        trees.kill(made.left)
+
+
 @pytest.fixture
 def standins(tmp_path: Path) -> Iterator[Standins]:
-    made = Standins(tmp_path)
-    made.start()
-    yield made
-    made.supervisor.kill()
-    made.supervisor.communicate()
-    trees.kill(made.left)
+    with running(tmp_path) as made:
+        yield made
+
+
+@pytest.fixture(scope="module")
+def untouched(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Standins]:
+    """For tests that change nothing."""
+    with running(tmp_path_factory.mktemp("untouched")) as made:
+        yield made
 
 
 def eventually(holds: Callable[[], object], within_s: float = 5.0) -> None:
@@ -90,10 +106,10 @@ def test_what_dies_by_itself_is_back_within_a_second_and_what_it_left_is_ended(s
     assert standins.row("nest")["restarts"] == 1
 
 
-def test_what_keeps_dying_is_tried_again_within_a_second_each_time(standins: Standins) -> None:
-    before = standins.row("brief")["restarts"]
+def test_what_keeps_dying_is_tried_again_within_a_second_each_time(untouched: Standins) -> None:
+    before = untouched.row("brief")["restarts"]
     time.sleep(3)
-    assert 3 <= standins.row("brief")["restarts"] - before <= 30
+    assert 3 <= untouched.row("brief")["restarts"] - before <= 30
 
 
 def test_a_kill_ends_the_whole_tree_which_stays_down_until_start(standins: Standins) -> None:
@@ -175,10 +191,10 @@ def test_calm_lifts_every_fault(standins: Standins) -> None:
     ],
 )
 def test_a_command_that_makes_no_sense_is_refused(
-    standins: Standins, do: str, arguments: dict[str, Any], says: str
+    untouched: Standins, do: str, arguments: dict[str, Any], says: str
 ) -> None:
     with pytest.raises(Refused, match=says):
-        standins.ask(do, **arguments)
+        untouched.ask(do, **arguments)
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
@@ -202,9 +218,9 @@ def test_what_a_killed_supervisor_left_is_ended_by_the_next_one(standins: Standi
     assert not alive(*pids)
 
 
-def test_a_second_supervisor_is_refused_while_one_runs(standins: Standins) -> None:
-    pid = standins.pid("root")
-    second = standins.begin()
+def test_a_second_supervisor_is_refused_while_one_runs(untouched: Standins) -> None:
+    pid = untouched.pid("root")
+    second = untouched.begin()
     _, said = second.communicate(timeout=10)
     assert second.returncode != 0
     assert "a stack runs already" in said.splitlines()[-1]
@@ -221,8 +237,8 @@ def test_a_stack_tied_to_a_process_ends_with_it(tmp_path: Path) -> None:
     assert standins.left() == []
 
 
-def test_a_log_that_grew_too_large_starts_again(standins: Standins, monkeypatch: pytest.MonkeyPatch) -> None:
-    log = standins.state.logs / "deaf.log"
+def test_a_log_that_grew_too_large_starts_again(untouched: Standins) -> None:
+    log = untouched.state.logs / "deaf.log"
     os.truncate(log, (64 << 20) + 1)
     eventually(lambda: log.stat().st_size == 0, within_s=8)
     assert log.with_name("deaf.log.1").stat().st_size == (64 << 20) + 1
