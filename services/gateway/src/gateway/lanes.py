@@ -10,7 +10,7 @@ from gateway.routing import Lane
 from holdfast.resilience.bulkhead import Bulkhead
 from holdfast.resilience.settings import BulkheadSettings
 
-# How many at once: what command-service does well within the attempt timeout (300 ms) when all processes share two cores
+# How many at once: what command-service does well within an attempt timeout (300 ms) when all processes share two cores
 # and do some 100 commands a second, from both gateways together. More would not be answered sooner, only later than
 # attempts may take, and timeouts open breakers. How many wait: replays come with 50 and more shoppers at once, each
 # waiting for its answer, so a burst has to queue for a part of its total instead of failing.
