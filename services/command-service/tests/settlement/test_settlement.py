@@ -1,0 +1,208 @@
+"""What settlement claims, when, and what it does with the ledger's answers."""
+
+import asyncio
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import httpx
+import pytest
+
+from command_service.adapters import payment_work
+from command_service.adapters.payments import Payments
+from command_service.domain.values import OrderId
+from command_service.settlement.settlement import Settlement
+from command_service.testing.service import Someone
+from command_service.testing.shop import Shop, payment_process
+from holdfast.eventstore import Claim, Metadata, insert_claim
+from holdfast.resilience.client import OutboundClient
+from holdfast.resilience.deadline import Deadline
+from holdfast.resilience.settings import PAYMENT_CLIENT
+from holdfast.testing.processes import ServiceProcess, free_port
+
+VISA = {"payment_token": "tok_visa"}
+
+
+async def owed_order(shop: Shop, shopper: Someone, key: str = "k") -> str:
+    """An order whose charge the ledger has not heard of."""
+    await shop.faults(error_rate={"expires_in_s": 60})
+    answer = await shopper.post("/api/checkout", VISA, key=key)
+    assert answer.status_code == 202, answer.text
+    await shop.faults()
+    order_id: str = answer.json()["order_id"]
+    return order_id
+
+
+async def claim(shop: Shop, limit: int = 10) -> list[payment_work.Work]:
+    async with shop.parts.database.transaction(Deadline.after(5)) as tx:
+        return list(await payment_work.claim_due(tx, limit))
+
+
+async def test_nothing_is_claimed_before_its_request_is_over(shop: Shop) -> None:
+    await shop.service.product("mug")
+    shopper = await shop.shopper("mug")
+    before = datetime.now(UTC)
+    await owed_order(shop, shopper)
+    (row,) = await shop.rows("SELECT next_attempt_at FROM payment_work")
+    # The request's deadline, 1.49 s, and one second more.
+    assert timedelta(seconds=2) < row["next_attempt_at"] - before < timedelta(seconds=4)
+    assert await claim(shop) == []
+    (lease,) = await shop.rows("SELECT lease_until FROM idempotency")
+    assert lease["lease_until"] == row["next_attempt_at"]
+
+
+async def test_a_claimed_row_is_left_alone_until_its_next_attempt_and_then_comes_again(shop: Shop) -> None:
+    await shop.service.product("mug")
+    order_id = await owed_order(shop, await shop.shopper("mug"))
+    pauses = []
+    for attempts in range(1, 8):
+        await shop.rows("UPDATE payment_work SET next_attempt_at = now() RETURNING 1")
+        (work,) = await claim(shop)
+        assert (work.order_id, work.kind, work.payment_token, work.attempts) == (
+            order_id,
+            "charge",
+            "tok_visa",
+            attempts,
+        )
+        assert await claim(shop) == []
+        (row,) = await shop.rows(
+            "SELECT extract(epoch FROM next_attempt_at - clock_timestamp())::float8 AS s FROM payment_work"
+        )
+        pauses.append(row["s"])
+    assert all(0.8 < pause < 1.0 + min(2.0, 0.1 * 2**index) for index, pause in enumerate(pauses)), pauses
+
+
+async def test_two_settlements_share_what_is_due(shop: Shop) -> None:
+    await shop.service.product("mug")
+    for number in range(6):
+        await owed_order(shop, await shop.shopper("mug"), str(number))
+    await shop.rows("UPDATE payment_work SET next_attempt_at = now() RETURNING 1")
+    database = shop.parts.database
+    async with (
+        database.transaction(Deadline.after(5)) as one,
+        database.transaction(Deadline.after(5)) as other,
+    ):
+        first = await payment_work.claim_due(one, 3)
+        second = await payment_work.claim_due(other, 10)  # does not wait for the rows that the first holds
+    assert (len(first), len(second)) == (3, 3)
+    assert {work.order_id for work in first}.isdisjoint(work.order_id for work in second)
+
+
+async def test_several_settlements_at_once_settle_each_order_once(shop: Shop) -> None:
+    await shop.service.product("mug")
+    orders = [await owed_order(shop, await shop.shopper("mug"), str(number)) for number in range(8)]
+    await shop.rows("UPDATE payment_work SET next_attempt_at = now() RETURNING 1")
+    settlements = [Settlement(shop.parts.database, shop.parts.payments, batch=5, idle_s=0.05) for _ in range(3)]
+    counted = await asyncio.gather(*(settlement.settle_due() for settlement in settlements))
+    assert sum(claimed for claimed, _ in counted) == 8
+    await shop.settle()
+    for order_id in orders:
+        assert await shop.events(f"order-{order_id}") == ["OrderPlaced", "PaymentCaptured"]
+    await shop.require_sound()
+
+
+async def test_a_cancellation_replaces_the_charge_still_owed_and_takes_its_token(shop: Shop) -> None:
+    await shop.service.product("mug")
+    shopper = await shop.shopper("mug")
+    order_id = await owed_order(shop, shopper)
+    await shop.rows("UPDATE payment_work SET next_attempt_at = now() RETURNING 1")
+    (stale,) = await claim(shop)
+    await shop.faults(error_rate={"expires_in_s": 60})
+    await shopper.post(f"/api/orders/{order_id}/cancel", {"reason": "no"})
+    await shop.faults()
+    (row,) = await shop.rows("SELECT kind, payment_token, attempts FROM payment_work")
+    assert tuple(row) == ("void", None, 0)
+    # The settlement that claimed the charge before goes on with it: the void stays owed and takes it back.
+    assert stale.payment_token is not None
+    await shop.parts.payments.charge(OrderId(order_id), 250, "GBP", stale.payment_token, Deadline.after(1))
+    await shop.settle()
+    assert (await shop.movements())[order_id] == {"capture": 1, "refund": 1}
+    assert (await shopper.get(f"/api/orders/{order_id}")).json()["refund"] == "done"
+    await shop.require_sound()
+
+
+async def test_the_settlers_events_carry_on_the_conversation_of_the_checkout(shop: Shop) -> None:
+    await shop.service.product("mug")
+    order_id = await owed_order(shop, await shop.shopper("mug"))
+    await shop.settle()
+    placed, captured = await shop.rows(
+        """SELECT metadata->>'correlation_id' AS correlation, metadata->>'traceparent' AS trace,
+                  metadata->>'actor' AS actor
+             FROM events WHERE stream_id = $1 ORDER BY version""",
+        f"order-{order_id}",
+    )
+    assert placed["correlation"] == captured["correlation"]
+    assert placed["trace"][:35] == captured["trace"][:35]
+    assert captured["actor"] == "settlement"
+
+
+async def test_an_outcome_that_cannot_be_true_changes_nothing_and_stays_owed(shop: Shop, tmp_path: Path) -> None:
+    await shop.service.product("mug")
+    shopper = await shop.shopper("mug")
+    order_id = (await shopper.post("/api/checkout", VISA, key="k")).json()["order_id"]
+    await shop.faults(error_rate={"expires_in_s": 60})
+    await shopper.post(f"/api/orders/{order_id}/cancel", {"reason": "no"})
+    await shop.faults()
+    # The order was paid; a ledger that was emptied since says that nothing was captured.
+    with payment_process(tmp_path) as emptied:
+        client = OutboundClient("payment-service", emptied.url, PAYMENT_CLIENT)
+        await client.start()
+        settlement = Settlement(shop.parts.database, Payments(client), batch=5, idle_s=0.05)
+        await shop.rows("UPDATE payment_work SET next_attempt_at = now() RETURNING 1")
+        assert await settlement.settle_due() == (1, 0)
+        await client.close()
+    assert await shop.events(f"order-{order_id}") == ["OrderPlaced", "PaymentCaptured", "OrderCancelled"]
+    assert len(await shop.rows("SELECT 1 FROM payment_work")) == 1
+    await shop.settle()
+    await shop.require_sound()
+
+
+async def test_old_keys_are_purged_in_batches_and_young_ones_kept(shop: Shop, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("command_service.settlement.settlement._PURGE_BATCH", 2)
+    now = datetime.now(UTC)
+    async with shop.parts.database.transaction(Deadline.after(5)) as tx:
+        for number, age_h in enumerate([25, 24.1, 48, 30, 100, 23.9, 0]):
+            made = now - timedelta(hours=age_h)
+            await insert_claim(tx, Claim(f"key{number}", "f", f"order{number}", {"a": 1}, made, made))
+    assert await shop.settlement.purge() == 5
+    assert {row["key_hash"] for row in await shop.rows("SELECT key_hash FROM idempotency")} == {"key5", "key6"}
+
+
+async def test_it_starts_and_stays_up_with_everything_away(tmp_path: Path) -> None:
+    away = f"127.0.0.1:{free_port()}"
+    env = {"POSTGRES_DSN": f"postgresql://nobody:x@{away}/none", "PAYMENT_URLS": f"http://{away}"}
+    process = ServiceProcess("command_service.entrypoints.settlement", env, tmp_path / "log").start()
+    try:
+        async with httpx.AsyncClient(base_url=process.url) as client:
+            assert (await client.get("/readyz")).status_code == 503
+            status = (await client.get("/status")).json()
+            assert (status["service"], status["state"]) == ("settlement", "degraded")
+            assert status["settlement"] == {"owed": 0, "oldest_s": 0.0}
+    finally:
+        process.kill()
+
+
+async def test_the_process_settles_by_itself(shop: Shop, tmp_path: Path) -> None:
+    await shop.service.product("mug")
+    shopper = await shop.shopper("mug")
+    order_id = await owed_order(shop, shopper)
+    env = {"POSTGRES_DSN": shop.parts.database.dsn, "PAYMENT_URLS": shop.payment.url}
+    process = ServiceProcess("command_service.entrypoints.settlement", env, tmp_path / "log").start()
+    try:
+        async with asyncio.timeout(20):
+            while (await shopper.get(f"/api/orders/{order_id}")).json()["status"] != "paid":  # noqa: ASYNC110
+                await asyncio.sleep(0.1)
+        async with httpx.AsyncClient(base_url=process.url) as client:
+            assert (await client.get("/readyz")).status_code == 200
+    finally:
+        process.kill()
+    await shop.require_sound()
+
+
+async def test_a_void_is_struck_off_by_a_void_only(shop: Shop) -> None:
+    async with shop.parts.database.transaction(Deadline.after(5)) as tx:
+        await payment_work.owe_void(tx, OrderId("o"), datetime.now(UTC), Metadata())
+        assert await payment_work.backlog(tx) == (1, pytest.approx(0, abs=5))
+        await payment_work.done(tx, OrderId("o"), "charge")
+        assert (await payment_work.backlog(tx))[0] == 1
+        await payment_work.done(tx, OrderId("o"), "void")
+        assert await payment_work.backlog(tx) == (0, 0.0)
