@@ -11,6 +11,7 @@ from elasticsearch import ApiError
 from holdfast.contracts import documents
 from projector_service import rebuild
 from projector_service.adapters.read_model import ReadModel
+from projector_service.bootstrap import opened_catalog
 from projector_service.entrypoints import parked
 from projector_service.entrypoints import rebuild as command
 
@@ -40,6 +41,19 @@ async def test_a_rebuild_under_traffic_fails_no_query_and_equals_the_old_index(s
         queries.cancel()
         assert await queries > 10
         await stack.eventually(lambda: _equal(stack, first, new))
+
+
+async def test_an_index_that_begins_to_serve_can_be_searched_at_once(stack: Any) -> None:
+    async with opened_catalog(stack.settings()) as catalog:
+        await catalog.ensure()
+        index = await rebuild.start(catalog, stack.namespace, "carts")
+        await stack.elasticsearch.indices.put_settings(index=index.name, settings={"index.refresh_interval": "-1"})
+        document = {"cart_id": "1", "lines": [], "version": 1}
+        await stack.elasticsearch.index(index=index.name, id="1", document=document, wait_for_active_shards=1)
+        await catalog.serve(index, await catalog.present())
+        answer = await stack.elasticsearch.search(index=documents.alias(stack.namespace, "carts"))
+    assert answer["hits"]["total"]["value"] == 1
+    assert await stack.indices("carts") == {f"{stack.namespace}carts-1-0": False, index.name: True}
 
 
 async def test_a_replaced_index_is_dropped_with_its_watermarks_and_marks(stack: Any) -> None:
