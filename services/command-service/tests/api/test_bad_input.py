@@ -27,7 +27,9 @@ async def service() -> AsyncIterator[Service]:
 
 @pytest.mark.parametrize("body", ["{", "", "nonsense", '{"product_id": "mug",}', "\xff", "[" * 5_000])
 async def test_what_is_no_json_is_malformed(service: Service, body: str) -> None:
-    answer = await service.someone().call("POST", "/api/cart/items", content=body.encode("latin-1"), headers=JSON)
+    answer = await service.someone().call(
+        "POST", "/api/cart/items", content=body.encode("latin-1"), headers=JSON, key="k"
+    )
     expected = (400, "malformed") if body else (422, "invalid")
     assert refused(answer, *expected)
 

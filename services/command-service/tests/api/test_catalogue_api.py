@@ -34,7 +34,9 @@ async def test_a_product_is_created_changed_and_read(service: Service) -> None:
 
 async def test_a_product_is_created_once(service: Service) -> None:
     admin = service.admin()
-    answers = await asyncio.gather(*(admin.post("/api/admin/products", MUG) for _ in range(6)))
+    answers = await asyncio.gather(
+        *(admin.insist("POST", "/api/admin/products", json=MUG, key=f"k{n}") for n in range(6))
+    )
     assert sorted(answer.status_code for answer in answers) == [201, *[409] * 5]
     assert refused(await admin.post("/api/admin/products", MUG), 409, "product-exists")
 
@@ -59,7 +61,8 @@ async def test_codes_that_differ_in_case_are_two_products(service: Service) -> N
 async def test_stock_is_never_negative_under_concurrent_adjustments(service: Service) -> None:
     await service.product("mug", available=10)
     admin = service.admin()
-    takes = (admin.post("/api/admin/products/mug/stock", {"delta": -3, "reason": "broken"}) for _ in range(6))
+    broken = {"delta": -3, "reason": "broken"}
+    takes = (admin.insist("POST", "/api/admin/products/mug/stock", json=broken, key=f"k{n}") for n in range(6))
     answers = await asyncio.gather(*takes)
     assert sorted(answer.status_code for answer in answers) == [200, 200, 200, 409, 409, 409]
     assert refused(
