@@ -1,6 +1,7 @@
 """How old the read model is: the oldest watermark of the indices behind the aliases (CORRECTNESS 24)."""
 
 import asyncio
+import math
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -14,9 +15,11 @@ from holdfast.contracts.documents import alias, watermarks_index
 from holdfast.contracts.messages import PARTITIONS, TOPICS
 from holdfast.resilience.breaker import CircuitBreaker
 from query_service.adapters.elasticsearch import refused
+from query_service.warming import warm
 
 log = structlog.get_logger(__name__)
 _STALL_S: Final = 0.1
+_RESTART_TAKES_S: Final = 3.0
 _ALIASES_EVERY: Final = 4  # looks: an alias swaps once a rebuild, and a dropped index is noticed at once
 
 
@@ -84,6 +87,7 @@ class WatermarkWatch:
         self._timeout_s = timeout_s
         self._indices: Sequence[str] = ()
         self._looks = 0
+        self._answered_at_s = -math.inf
         self.answers = False
         """Whether Elasticsearch answered the last look."""
 
@@ -116,9 +120,16 @@ class WatermarkWatch:
             oldest = None  # no alias or no watermark yet: Elasticsearch itself works
         self._freshness.saw(oldest)
         if not self.answers:
+            await self._warm()
             log.info("elasticsearch_answers")
         self.answers = True
+        self._answered_at_s = time.monotonic()
         self._breaker.probe_succeeded()
+
+    async def _warm(self) -> None:
+        # A server that was away for less was paused or slow, not started anew.
+        if time.monotonic() - self._answered_at_s > _RESTART_TAKES_S:
+            await warm(self._client, self._namespace, until_under_s=self._timeout_s)
 
     def _missed(self, error: Exception) -> None:
         if self.answers:
