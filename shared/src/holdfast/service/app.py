@@ -68,8 +68,12 @@ def run(service: str, settings: ServiceSettings, main: Coroutine[Any, Any, int])
         return runner.run(main)
 
 
-async def serve(app: FastAPI, settings: ServiceSettings) -> None:
-    """Serve until SIGTERM or SIGINT, then finish what is under way for at most 3 s."""
+async def serve(app: FastAPI, settings: ServiceSettings, *, keep_alive_s: int = 5) -> None:
+    """Serve until SIGTERM or SIGINT, then finish what is under way for at most 3 s.
+
+    Idle connections are closed after `keep_alive_s`; it has to be longer than the callers keep theirs (ours: 4 s), or a
+    request can meet a connection that is just closing.
+    """
     config = uvicorn.Config(
         app,
         host=settings.host,
@@ -78,7 +82,7 @@ async def serve(app: FastAPI, settings: ServiceSettings) -> None:
         log_config=None,
         access_log=False,
         server_header=False,
-        timeout_keep_alive=5,
+        timeout_keep_alive=keep_alive_s,
         timeout_graceful_shutdown=_GRACE_S,
     )
     await uvicorn.Server(config).serve()
