@@ -9,8 +9,12 @@ from holdfast.service.app import run, serve
 from holdfast.service.settings import load
 
 
+# Callers unknown to us keep idle connections for long (httpx 5 s, browsers minutes): they should be the ones to close.
+KEEP_ALIVE_S = 75
+
+
 async def _main(settings: GatewaySettings) -> int:
-    await serve(build(settings), settings)
+    await serve(build(settings), settings, keep_alive_s=KEEP_ALIVE_S)
     return 0
 
 
