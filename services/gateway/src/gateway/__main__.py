@@ -8,7 +8,6 @@ from gateway.settings import GatewaySettings
 from holdfast.service.app import run, serve
 from holdfast.service.settings import load
 
-
 # Callers unknown to us keep idle connections for long (httpx 5 s, browsers minutes): they should be the ones to close.
 KEEP_ALIVE_S = 75
 
