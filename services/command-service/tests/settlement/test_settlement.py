@@ -201,7 +201,9 @@ async def test_the_process_settles_by_itself(shop: Shop, tmp_path: Path) -> None
 async def test_a_void_is_struck_off_by_a_void_only(shop: Shop) -> None:
     async with shop.parts.database.transaction(Deadline.after(5)) as tx:
         await payment_work.owe_void(tx, OrderId("o"), datetime.now(UTC), Metadata())
-        assert await payment_work.backlog(tx) == (1, pytest.approx(0, abs=5))
+        owed, oldest_s = await payment_work.backlog(tx)
+        assert owed == 1
+        assert 0 <= oldest_s < 5
         await payment_work.done(tx, OrderId("o"), "charge")
         assert (await payment_work.backlog(tx))[0] == 1
         await payment_work.done(tx, OrderId("o"), "void")
