@@ -13,6 +13,7 @@ from embedded import artifacts, fetch
 from embedded.artifacts import FetchFailed, Locked
 from embedded.cli import main
 from embedded.download import download
+from embedded.versions import ELASTICSEARCH_VERSION, KAFKA_VERSION
 
 CONTENT = b"the jar's content" * 1000
 
@@ -145,3 +146,9 @@ def test_the_lock_pins_one_zip_and_every_jar_by_sha256() -> None:
     assert [file.name for file in locked if file.packaging == "zip"] == ["elasticsearch"]
     assert len({file.path(Path()) for file in locked}) == len(locked) > 40
     assert all(len(file.sha256) == 64 and file.size_bytes > 0 for file in locked)
+
+
+def test_the_lock_is_of_the_versions_that_run() -> None:
+    locked = {file.name: file.version for file in artifacts.read_lock()}
+    assert locked["kafka_2.13"] == KAFKA_VERSION
+    assert locked["elasticsearch"] == ELASTICSEARCH_VERSION

@@ -36,8 +36,8 @@ def service_ready(port: int) -> bool:
     return answer is not None and answer.status == http.client.OK
 
 
-def gateway_serves(port: int) -> bool:
-    """Whether the shop behind a gateway answers a search."""
+def answers_search(port: int) -> bool:
+    """Whether a gateway or a query-service answers a search."""
     answer = get(port, "/api/products?limit=1")
     return answer is not None and answer.status == http.client.OK
 

@@ -16,7 +16,11 @@ from embedded.program import PreparationFailed, Program
 from embedded.versions import ELASTICSEARCH_HEAP_MB, KAFKA_HEAP_MB, POSTGRES_MAX_CONNECTIONS
 
 JVM_NICENESS = 5
-"""A JVM that starts again must not take the processor from the shop that goes on."""
+"""A JVM that starts again must not take the processor from the shop that goes on.
+
+Where Linux schedules by session (autogroup) each part is a group of its own, which bounds it as well, and this adds
+nothing.
+"""
 
 _USER = _DATABASE = _PASSWORD = "holdfast"
 _PREPARE_TIMEOUT_S = 120

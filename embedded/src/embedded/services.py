@@ -46,7 +46,7 @@ def addresses(ports: Mapping[str, int]) -> dict[str, str]:
     if "elasticsearch" in ports:
         found["ELASTICSEARCH_URL"] = f"http://127.0.0.1:{ports['elasticsearch']}"
     for kind in ("gateway", "command", "query", "payment"):
-        urls = [_url(port) for name, port in ports.items() if name in MODULES and name.startswith(kind)]
+        urls = [_url(port) for name, port in ports.items() if _is(name, kind)]
         if urls:
             found[f"{kind.upper()}_URLS"] = ",".join(urls)
     watched = [f"{name}={_url(port)}" for name, port in ports.items() if name in MODULES]
@@ -80,9 +80,16 @@ def service(name: str, state: Path, ports: Mapping[str, int]) -> Program:
 
 
 def shop_serves(ports: Mapping[str, int]) -> bool:
-    """Whether every gateway among them answers a search, when what answers searches runs with it."""
-    gateways = [port for name, port in ports.items() if name in MODULES and name.startswith("gateway")]
-    return not any(name.startswith("query") for name in ports) or all(map(probes.gateway_serves, gateways))
+    """Whether a search is answered by every query-service and then by every gateway, as far as these run.
+
+    In this order, because the first searches of a cold Elasticsearch are slow, and a gateway would open its breakers.
+    """
+    answering = [port for kind in ("query", "gateway") for name, port in ports.items() if _is(name, kind)]
+    return not any(_is(name, "query") for name in ports) or all(map(probes.answers_search, answering))
+
+
+def _is(name: str, kind: str) -> bool:
+    return name in MODULES and name.startswith(kind)
 
 
 def programs(
