@@ -1,7 +1,6 @@
 """`python -m projector_service`: projects until SIGTERM or SIGINT."""
 
 import asyncio
-import signal
 import sys
 
 import structlog
@@ -15,20 +14,13 @@ log = structlog.get_logger(__name__)
 
 
 async def _main(settings: ProjectorSettings) -> int:
-    # uvicorn takes these over while it serves, and raises what it got again at its end: without a handler of ours that
-    # would end the process before the projection has let go of Kafka.
-    stop = asyncio.Event()
-    for number in (signal.SIGTERM, signal.SIGINT):
-        asyncio.get_running_loop().add_signal_handler(number, stop.set)
     async with opened(settings) as (app, projection):
         serving = asyncio.create_task(serve(app, settings))
-        stopping = asyncio.create_task(stop.wait())
-        await asyncio.wait([serving, projection, stopping], return_when=asyncio.FIRST_COMPLETED)
+        await asyncio.wait([serving, projection], return_when=asyncio.FIRST_COMPLETED)
         if projection.done():  # it never should: the process ends, and whoever supervises it starts it again
             log.error("projection_ended", error=repr(projection.exception()))
             return 1
-        if serving.done():
-            serving.result()
+        serving.result()
     return 0
 
 

@@ -1,6 +1,7 @@
 """The one way to make a service's FastAPI application and to run it."""
 
 import asyncio
+import signal
 from collections.abc import AsyncIterator, Callable, Coroutine, Sequence
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from typing import Any, Final
@@ -85,4 +86,8 @@ async def serve(app: FastAPI, settings: ServiceSettings, *, keep_alive_s: int = 
         timeout_keep_alive=keep_alive_s,
         timeout_graceful_shutdown=_GRACE_S,
     )
+    # uvicorn takes these over, and raises at its end what it got: without a handler of ours the process would end there,
+    # before its caller has closed what it opened.
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, lambda *_: None)
     await uvicorn.Server(config).serve()

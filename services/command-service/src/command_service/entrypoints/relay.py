@@ -6,7 +6,6 @@ wrong setting.
 
 import asyncio
 import os
-import signal
 import sys
 
 import structlog
@@ -30,9 +29,6 @@ log = structlog.get_logger(__name__)
 
 async def main(settings: RelaySettings) -> int:
     """The exit code, once the relay or the server has ended."""
-    # uvicorn handles these while it serves, then raises them again: without a handler of ours that would be the end.
-    for number in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(number, lambda *_: None)
     progress, stopping = Progress(), asyncio.Event()
     app = create_app(SERVICE, settings, health=health_of(progress), registry=registry_of(progress))
     relaying = asyncio.create_task(relay(settings, publish, progress, stopping))
