@@ -3,6 +3,7 @@
 import asyncpg
 import httpx
 from aiokafka.admin import AIOKafkaAdminClient, NewTopic
+
 from holdfast.testing import stores
 
 
@@ -21,9 +22,7 @@ async def test_dropping_a_database_ends_the_sessions_that_use_it(postgres_dsn: s
     stores.drop_database(postgres_dsn, "test_dropped_in_use")
     server = await asyncpg.connect(postgres_dsn)
     try:
-        assert not await server.fetchval(
-            "SELECT count(*) FROM pg_database WHERE datname = 'test_dropped_in_use'"
-        )
+        assert not await server.fetchval("SELECT count(*) FROM pg_database WHERE datname = 'test_dropped_in_use'")
     finally:
         await server.close()
         connection.terminate()

@@ -1,4 +1,7 @@
-"""The whole shop as local processes, once for all tests here, with the real catalogue loaded."""
+"""The whole shop as local processes, once for all tests here, with the real catalogue loaded.
+
+While writing tests, TEST_SHOP_STATE may name the state directory of such a shop that runs already.
+"""
 
 import os
 import shutil
@@ -14,6 +17,11 @@ from running import EmbeddedShop, tool
 
 @pytest.fixture(scope="session")
 def shop() -> Iterator[EmbeddedShop]:
+    running_already = os.environ.get("TEST_SHOP_STATE")
+    if running_already:
+        stack = Stack(Path(running_already))
+        yield EmbeddedShop(stack, stack.state.path / "acks.jsonl")
+        return
     # Not below pytest's own directory: servers that root starts run as somebody who could not enter that.
     state = Path(tempfile.mkdtemp(prefix="holdfast-e2e-", dir="/var/tmp"))
     state.chmod(0o755)

@@ -88,7 +88,8 @@ def endpoint_of(route: Route) -> Callable[..., None]:
     parameters: dict[str, Any] = {}
     if route.part is not None:
         part = PARTS[route.part]
-        parameters[route.part] = Annotated[str, Path(pattern=part.pattern, description=part.description)]
+        pattern = None if route.any_part else part.pattern
+        parameters[route.part] = Annotated[str, Path(pattern=pattern, description=part.description)]
     if route.query is not NoParameters:
         parameters["query"] = Annotated[route.query, Query()]
     if route.body is not None:

@@ -86,7 +86,7 @@ async def serve(app: FastAPI, settings: ServiceSettings, *, keep_alive_s: int = 
         timeout_keep_alive=keep_alive_s,
         timeout_graceful_shutdown=_GRACE_S,
     )
-    # uvicorn takes these over, and raises at its end what it got: without a handler of ours the process would end there,
+    # uvicorn takes these over, and raises at its end what it got: without handlers of ours the process would end there,
     # before its caller has closed what it opened.
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: None)
