@@ -112,17 +112,19 @@ async def repeated(shop: Shop, shopper: Someone, token: str) -> CheckedOut:
 async def test_a_crash_at_every_step_charges_once_and_the_repeat_agrees_with_the_ledger(shop: Shop, token: str) -> None:
     """Every second step; every one with FULL_RACES=1."""
     await shop.service.product("mug", available=1_000)
-    step, after_placing, statuses = 0, 0, Counter[str]()
+    step, after_placing, taken_over = 0, 0, Counter[str]()
     while await crash_at(shop, shopper := await shop.shopper("mug"), token, step):
-        after_placing += len((await shopper.get("/api/orders")).json()["items"])
+        placed = [order["status"] for order in (await shopper.get("/api/orders")).json()["items"]]
+        after_placing += len(placed)
         again = await repeated(shop, shopper, token)
-        statuses[again.answer.status] += 1
+        taken_over.update([again.answer.status] if placed == ["awaiting_payment"] else [])
         orders = (await shopper.get("/api/orders")).json()["items"]
         assert [order["order_id"] for order in orders] == [again.answer.order_id], f"step {step}"
         step += full_count(2, 1)
     assert after_placing >= 3, f"only {after_placing} crashes up to step {step} came after OrderPlaced"
-    assert set(statuses) <= {STATUS_OF[token], "awaiting_payment"}
-    assert statuses[STATUS_OF[token]]
+    # On a machine with too much to do a repeat may run out of time and say 202 too.
+    assert set(taken_over) <= {STATUS_OF[token], "awaiting_payment"}
+    assert taken_over[STATUS_OF[token]] > taken_over["awaiting_payment"]
     await shop.settle()
     assert {state["status"] for state in (await shop.order_states()).values()} == {STATUS_OF[token]}
     await shop.require_sound()

@@ -8,8 +8,9 @@ import httpx
 import pytest
 
 from command_service.adapters import payment_work
-from command_service.adapters.payments import Payments
+from command_service.adapters.payments import Captured, Payments
 from command_service.domain.values import OrderId
+from command_service.handlers.settle import apply_outcome
 from command_service.settlement.settlement import Settlement
 from command_service.testing.service import Someone
 from command_service.testing.shop import Shop, payment_process
@@ -113,7 +114,11 @@ async def test_a_cancellation_replaces_the_charge_still_owed_and_takes_its_token
     assert tuple(row) == ("void", None, 0)
     # The settlement that claimed the charge before goes on with it: the void stays owed and takes it back.
     assert stale.payment_token is not None
-    await shop.parts.payments.charge(OrderId(order_id), 250, "GBP", stale.payment_token, Deadline.after(1))
+    outcome = await shop.parts.payments.charge(stale.order_id, 250, "GBP", stale.payment_token, Deadline.after(1))
+    assert outcome == Captured()
+    database = shop.parts.database
+    await apply_outcome(database, stale.order_id, outcome, metadata=Metadata(), deadline=Deadline.after(1))
+    assert await shop.events(f"order-{order_id}") == ["OrderPlaced", "OrderCancelled"]
     await shop.settle()
     assert (await shop.movements())[order_id] == {"capture": 1, "refund": 1}
     assert (await shopper.get(f"/api/orders/{order_id}")).json()["refund"] == "done"
