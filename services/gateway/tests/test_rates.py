@@ -31,6 +31,8 @@ async def test_refusals_and_failures_say_what_is_left_too(stack: AsyncExitStack,
     shop.command.then_problem(503, "dependency-unavailable")
     failed = await shop.call("DELETE", "/api/cart", "guest")
     assert (failed.status_code, _remaining(failed)) == (503, 1)
+    forbidden = await shop.call("GET", "/api/admin/orders", "guest")
+    assert (forbidden.status_code, _remaining(forbidden)) == (403, 0)
 
 
 async def test_without_a_token_reading_the_catalogue_is_not_limited(stack: AsyncExitStack, kit: Any) -> None:

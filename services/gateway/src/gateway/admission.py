@@ -20,23 +20,13 @@ class Doorman:
     def __init__(self, verifier: TokenVerifier) -> None:
         self._verifier = verifier
 
-    def admit(self, route: Route, request: Request) -> tuple[Caller | None, str | None]:
-        """The caller and its token, or (None, None) on a call that needs none.
+    def identify(self, route: Route, request: Request) -> tuple[Caller | None, str | None]:
+        """The caller and its token, (None, None) without one.
 
         A bad token is 401 wherever it is sent but on a new session, where it only means to start anew.
-        Raises Problem 401 and 403.
+        Raises Problem 401.
         """
-        caller, token = self._caller(request, lenient=route.key == "ignored")
-        if route.callers is None:
-            return caller, token
-        if caller is None:
-            raise Problem(401, "unauthenticated", "this call needs a token", headers=_CHALLENGE)
-        if caller.role not in route.callers:
-            needed = " or ".join(sorted(route.callers))
-            raise Problem(403, "forbidden", f"this call needs the role {needed}, not {caller.role}")
-        return caller, token
-
-    def _caller(self, request: Request, *, lenient: bool) -> tuple[Caller | None, str | None]:
+        lenient = route.key == "ignored"
         try:
             token = bearer_token(request.headers.get("authorization"))
             return (None, None) if token is None else (self._verifier.verify(token), token)
@@ -48,6 +38,17 @@ class Doorman:
             if lenient:
                 return None, None
             raise
+
+    @staticmethod
+    def admit(route: Route, caller: Caller | None) -> None:
+        """Raises Problem 401 and 403 unless this caller may make the call."""
+        if route.callers is None:
+            return
+        if caller is None:
+            raise Problem(401, "unauthenticated", "this call needs a token", headers=_CHALLENGE)
+        if caller.role not in route.callers:
+            needed = " or ".join(sorted(route.callers))
+            raise Problem(403, "forbidden", f"this call needs the role {needed}, not {caller.role}")
 
 
 class Rates:

@@ -74,8 +74,9 @@ class PublicRoute(APIRoute):
     async def _handle(self, request: Request) -> Response:
         marks: Mapping[str, str] = {}
         try:
-            _, token = self._edge.doorman.admit(self._route, request)
-            marks = self._edge.rates.take(self._route, request, token)
+            caller, token = self._edge.doorman.identify(self._route, request)
+            marks = self._edge.rates.take(self._route, request, token)  # first, so that refusals count too
+            self._edge.doorman.admit(self._route, caller)
             call, body = await self._read(request, token)
             response = await self._serve(call, body)
         except (Problem, ResilienceError) as error:
