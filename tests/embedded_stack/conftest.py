@@ -6,10 +6,13 @@ While writing tests, TEST_SHOP_STATE may name the state directory of such a shop
 import os
 import shutil
 import tempfile
-from collections.abc import Iterator
+from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 
+import httpx
 import pytest
+from contract import Client
+from httpx_aiohttp import AiohttpTransport
 
 from embedded.stack import Stack
 from running import EmbeddedShop, tool
@@ -34,3 +37,10 @@ def shop() -> Iterator[EmbeddedShop]:
             yield running
     finally:
         shutil.rmtree(state, ignore_errors=True)
+
+
+@pytest.fixture
+async def somebody(shop: EmbeddedShop) -> AsyncIterator[Client]:
+    """A client of the public API without a token."""
+    async with httpx.AsyncClient(transport=AiohttpTransport(), timeout=5, trust_env=False) as http:
+        yield Client(http, list(shop.urls))
