@@ -26,8 +26,8 @@ from holdfast.eventstore import Append, Database, Stream, Transaction, append, l
 
 log = structlog.get_logger(__name__)
 
-_ANSWER_SHARE_MS: Final = 100  # of the deadline, kept to store the void's outcome and send the answer
-_SEND_SHARE_MS: Final = 30
+_ANSWER_SHARE_MS: Final = 150  # of the deadline, kept to store the void's outcome and send the answer
+_SEND_SHARE_MS: Final = 50
 _LEASE_GRACE_S: Final = 1.0  # settlement takes the void up this long after the request's deadline
 
 

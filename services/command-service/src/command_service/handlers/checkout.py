@@ -44,7 +44,7 @@ log = structlog.get_logger(__name__)
 # Charging, and the transaction before it, end this much before the deadline: time to store and send the answer.
 _ANSWER_SHARE_MS: Final = 150
 # And the answer's own transaction this much, to send it.
-_SEND_SHARE_MS: Final = 30
+_SEND_SHARE_MS: Final = 50
 # How long after the request's deadline its work may be taken over: by a repeat, and by settlement (CORRECTNESS 3, 9).
 LEASE_GRACE_S: Final = 1.0
 # A direct call gets what the gateway would leave of a checkout's total.

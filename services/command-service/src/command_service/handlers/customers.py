@@ -2,7 +2,7 @@
 
 import uuid
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 
 import structlog
@@ -116,15 +116,13 @@ async def _store(parts: Parts, registration: Registration, credentials: Credenti
         if await _known(tx, key) is not None:
             raise RequestInProgress  # stored by another replica since: the repeat will find it
         now = registration.now()
-        role = credentials.role
-        version = await _append_customer(
-            tx, credentials, registration.email, registration.name, registration.metadata, now
-        )
+        metadata = replace(registration.metadata, actor=credentials.customer_id)
+        version = await _append_customer(tx, credentials, registration.email, registration.name, metadata, now)
         await store.insert(tx, credentials)
         if key is not None:
             answer = {"version": version}
             await insert_claim(tx, Claim(key.hash, key.fingerprint, credentials.customer_id, answer, now, now))
-    return Registered(credentials.customer_id, role, version)
+    return Registered(credentials.customer_id, credentials.role, version)
 
 
 async def _known(tx: Transaction, key: CommandKey | None) -> Claim | None:

@@ -1,6 +1,6 @@
 """Signing in, and the guest's cart that comes along (CORRECTNESS 4 and 6)."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final
 
 import structlog
@@ -85,5 +85,5 @@ async def _merge(
         if not merged.guest:
             return None
         appends = [Append(guests, merged.guest), Append(customers, merged.customer, owner=customer_id)]
-        changed = await append(tx, appends, metadata)
+        changed = await append(tx, appends, replace(metadata, actor=customer_id))
     return changed.get(customers.stream_id, customers).version
