@@ -117,6 +117,7 @@ async def test_a_body_of_another_media_type_is_refused(client: httpx.AsyncClient
 
 async def test_an_unknown_path_and_method(client: httpx.AsyncClient) -> None:
     assert (await client.get("/nowhere")).json()["code"] == "not-found"
+    assert (await client.get("/no%20w%C3%A9re")).json()["instance"] == "/no%20w%C3%A9re"
     answer = await client.put("/items", json={})
     assert (answer.status_code, answer.json()["code"]) == (405, "method-not-allowed")
     assert answer.headers["allow"] == "POST"

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from typing import Any, Final
+from urllib.parse import quote
 
 import orjson
 from fastapi import FastAPI, Request
@@ -13,6 +14,7 @@ from holdfast.resilience.errors import BulkheadFull, DeadlineExceeded, Dependenc
 from holdfast.service.context import current_or_none
 
 MEDIA_TYPE: Final = "application/problem+json"
+_PATH_SAFE: Final = "/:@!$&'()*+,;="  # RFC 3986: what a path may hold beside letters, digits and -._~
 TITLES: Final[Mapping[str, str]] = {
     "malformed": "The body is not JSON",
     "unauthenticated": "A valid token is needed",
@@ -59,14 +61,14 @@ class Problem(Exception):
 
 
 def problem_body(problem: Problem, path: str) -> bytes:
-    """The problem as JSON bytes; `path` becomes `instance`."""
+    """The problem as JSON bytes; `path`, decoded as it is, becomes `instance`, a URI reference."""
     context = current_or_none()
     body: dict[str, Any] = {
         "type": f"urn:holdfast:problem:{problem.code}",
         "title": problem.title,
         "status": problem.status,
         "detail": problem.detail,
-        "instance": path,
+        "instance": quote(path, safe=_PATH_SAFE),
         "code": problem.code,
         "request_id": context.request_id if context else "",
     }
