@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from itertools import cycle
 from typing import Any
+from urllib.parse import quote
 
 import httpx
 
@@ -211,3 +212,39 @@ def _assert_is_a_problem(path: str, reply: Reply) -> None:
         assert error.keys() == {"pointer", "detail"}
     if reply.status == 401 and reply.code == "unauthenticated":
         assert reply.headers["www-authenticate"] == "Bearer"
+
+
+async def eventually(attempt: Any, within_s: float = 20) -> Any:
+    """What `attempt` (an async function) gives once it gives something true: lists ignore tokens, so they are asked
+    again until they show a change.
+    """
+    ends_at = asyncio.get_running_loop().time() + within_s
+    while True:
+        found = await attempt()
+        if found:
+            return found
+        assert asyncio.get_running_loop().time() < ends_at, f"nothing after {within_s:g} s"
+        await asyncio.sleep(0.1)
+
+
+async def everything(caller: Client, path: str, limit: int) -> tuple[list[Any], int]:
+    """All items of a list, page by page, and its total; no page but the last is short."""
+    items: list[Any] = []
+    join = "&" if "?" in path else "?"
+    cursor = ""
+    while True:
+        page = (await caller.get(f"{path}{join}limit={limit}{cursor}")).body
+        items += page["items"]
+        if page["next_cursor"] is None:
+            return items, page["total"]
+        assert len(page["items"]) == limit
+        cursor = f"&cursor={quote(page['next_cursor'], safe='')}"
+
+
+async def new_product(somebody: Client, available: int = 100, unit_amount: int = 250, **more: Any) -> str:
+    """A product that no other test touches; `somebody` will see it in the next read."""
+    admin = await somebody.admin()
+    product_id = f"T.{uuid.uuid4().hex[:12]}"
+    body = {"product_id": product_id, "name": "Test piece", "category": "Tests", "unit_amount": unit_amount}
+    await admin.do("POST", "/api/admin/products", body | {"available": available} | more, 201)
+    return product_id
