@@ -136,14 +136,14 @@ async def test_cancel_racing_with_capture_never_keeps_the_money(shop_of_two: Sho
         shopper = await shop.shopper("mug", replica=0)
         twin = shop.more[0].someone("guest", shopper.subject)
         checkout = asyncio.create_task(shopper.post("/api/checkout", VISA, key="k"))
-        while not (orders := (await twin.get("/api/orders")).json()["items"]):  # noqa: ASYNC110
+        while not (orders := (await twin.get("/api/orders")).json().get("items")):  # noqa: ASYNC110
             await asyncio.sleep(0.001)
         await asyncio.sleep(seeded.uniform(0, 0.04))
         path = f"/api/orders/{orders[0]['order_id']}/cancel"
         while (cancelled := await twin.post(path, REASON, key="c")).status_code in {503, 504}:  # noqa: ASYNC110
             await asyncio.sleep(0.2)
         assert cancelled.status_code == 200, cancelled.text
-        statuses.add((await checkout).json()["status"])
+        statuses.add((await checkout).json().get("status"))
 
     races = full_count(60, 500)
     for _ in range(races // 4):
