@@ -44,7 +44,8 @@ def test_every_code_that_a_route_names_stands_in_the_api_guide() -> None:
 
 def test_the_middleware_gives_every_route_the_time_that_its_table_says() -> None:
     for route in (*FORWARDED, SIGN_IN_ROUTE, REGISTER_ROUTE):
-        assert total_s(route.method, route.path) == route.budget.total_s
+        path = re.sub(r"{\w+}", "0194f0a0-0000-7000-8000-0000000000aa", route.path)
+        assert total_s(route.method, path) == route.budget.total_s
 
 
 async def test_the_page_loads_nothing_from_elsewhere(shop: Any) -> None:

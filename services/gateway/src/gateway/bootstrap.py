@@ -1,5 +1,6 @@
 """The gateway put together: the one place that makes its parts from the settings."""
 
+import re
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, replace
@@ -81,12 +82,16 @@ def total_s(method: str, path: str) -> float:
     """The longest that this call may take, in seconds, as the routing table says."""
     if method == "GET":
         return READ.total_s
-    return _LONG.get(path, _COMMAND_S)
+    return next((total for pattern, total in _LONG if pattern.fullmatch(path)), _COMMAND_S)
 
 
 _COMMANDS = [route for route in (*FORWARDED, SIGN_IN_ROUTE, REGISTER_ROUTE) if not route.reads]
 _COMMAND_S = min(route.budget.total_s for route in _COMMANDS)
-_LONG = {route.path: route.budget.total_s for route in _COMMANDS if route.budget.total_s > _COMMAND_S}
+_LONG = [
+    (re.compile(re.sub(r"{\w+}", "[^/]+", route.path)), route.budget.total_s)
+    for route in _COMMANDS
+    if route.budget.total_s > _COMMAND_S
+]
 
 
 def _served(
