@@ -10,7 +10,7 @@ from pathlib import Path
 
 import httpx
 
-_START_LIMIT_S = 20.0
+_START_LIMIT_S = 60.0
 
 
 def free_port() -> int:
