@@ -17,6 +17,11 @@ else
 $(error ON is local or docker, not "$(ON)")
 endif
 
+# Tests run in three parts: pure code under coverage; everything on real servers, two at a time since most of it waits;
+# the whole shop, alone, because it measures.
+PURE := shared/tests/resilience services/command-service/tests/domain \
+  services/payment-service/tests/test_charge_rules.py services/projector-service/tests/test_projection.py
+
 SOURCES := $(wildcard shared/src services/*/src embedded/src tools/src load-tests/*/src)
 
 # A task that needs a variable says so: $(call need,NAME,make logs NAME=relay)
@@ -96,7 +101,10 @@ fetch: setup ## download the servers' programs, which a first start does by itse
 	@$(HOLDFAST) fetch
 test: setup fetch ## the checks, then all tests, with coverage of the pure code; ARGS= for some tests
 	@$(MAKE) check
-	$(if $(ARGS),$(BIN)/pytest $(ARGS),$(BIN)/coverage run -m pytest)
+	if [ -n "$(ARGS)" ]; then exec $(BIN)/pytest $(ARGS); fi
+	$(BIN)/coverage run -m pytest -q $(PURE)
+	$(BIN)/pytest -q -n 2 --dist loadfile $(addprefix --ignore=,$(PURE) tests/embedded_stack)
+	$(BIN)/pytest tests/embedded_stack
 check: lint types imports ## the checks without the tests
 lint: setup ## style, both rules and format
 	@$(BIN)/ruff check .
