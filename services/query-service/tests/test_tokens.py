@@ -128,6 +128,20 @@ async def test_an_order_that_a_search_does_not_list_yet_is_behind_and_listed_aft
     assert (await client.get("/api/orders", headers=token)).json()["total"] == 2
 
 
+async def test_a_page_whose_total_lacks_the_tokens_order_is_behind(
+    shop: Any, client: httpx.AsyncClient, bearer: Bearer, order: Make, me: str
+) -> None:
+    made = [order(me, placed_at=rfc3339(datetime(2026, 1, 1 + day, tzinfo=UTC))) for day in range(3)]
+    shop.write("orders", *made[:2])
+    page = (await client.get("/api/orders", headers=bearer(me, "guest"), params={"limit": 1})).json()
+    shop.write("orders", made[2], refresh=False)
+    token = with_token(bearer(me, "guest"), f"order-{made[2]['order_id']}@2")
+    last = {"limit": 1, "cursor": page["next_cursor"]}
+    assert behind(await client.get("/api/orders", headers=token, params=last))
+    shop.refresh()
+    assert (await client.get("/api/orders", headers=token, params=last)).json()["total"] == 3
+
+
 async def test_a_list_that_shows_an_older_version_of_the_tokens_order_is_behind(
     shop: Any, client: httpx.AsyncClient, bearer: Bearer, order: Make, me: str
 ) -> None:

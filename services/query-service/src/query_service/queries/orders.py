@@ -52,8 +52,8 @@ class OrderQueries:
     ) -> Json:
         """A page of the owner's orders, newest first. `at_least` is order id → version out of the caller's token.
 
-        A search sees a write up to a second late (CORRECTNESS 21). When the page shows less than the token's orders,
-        ReadModelBehind is raised.
+        A search sees a write up to a second late (CORRECTNESS 21). When it has not seen the token's orders as they are,
+        on this page or another, ReadModelBehind is raised: the total counts all pages.
         """
         after = None if cursor is None else _place(*decode_order_cursor(cursor, status))
         known = await self._at_least(owner, at_least, deadline)
@@ -63,12 +63,15 @@ class OrderQueries:
         asked = _search({"bool": {"filter": conditions}}, "desc", limit, _SUMMARY)
         if after is not None:
             asked["search_after"] = [_moment(after[0]), after[1]]
+        mine = [document for document in known.values() if document["customer_id"] == owner]
+        belonging = [document for document in mine if status in (None, document["status"])]
+        if mine:
+            asked["aggs"] = _counts_of(mine, belonging)
         found = await self._index.search("orders", asked, deadline)
+        if mine and not _agrees(found["aggregations"], belonging):
+            raise ReadModelBehind("the token's orders in its lists")
         shown = [hit["_source"] for hit in found["hits"]["hits"][:limit]]
         more = len(found["hits"]["hits"]) > limit
-        mine = [document for document in known.values() if document["customer_id"] == owner]
-        if missing := _missing(mine, shown, status, after, more=more):
-            raise ReadModelBehind(f"order-{missing} in its lists")
         last = (datetime.fromisoformat(shown[-1]["placed_at"]), UUID(shown[-1]["order_id"])) if more else None
         return {
             "items": [_reduced(document, _SUMMARY) for document in shown],
@@ -125,30 +128,25 @@ def _search(query: Json, order: Literal["asc", "desc"], limit: int, fields: tupl
     }
 
 
-def _missing(
-    known: list[Json], shown: list[Json], status: OrderStatus | None, after: Place | None, *, more: bool
-) -> str | None:
-    """The id of an order that the page does not show as it is known to be, None if there is none."""
-    versions = {document["order_id"]: document["version"] for document in shown}
-    last = _place_of(shown[-1]) if more and shown else None
-    for document in known:
-        order_id, place = document["order_id"], _place_of(document)
-        belongs = (
-            status in (None, document["status"])
-            and (after is None or place < after)
-            and (last is None or place >= last)
-        )
-        if belongs != (order_id in versions) or versions.get(order_id, document["version"]) < document["version"]:
-            return str(order_id)
-    return None
+def _counts_of(known: list[Json], belonging: list[Json]) -> Json:
+    """Aggregations over a list's hits: how many of those that belong are there as new as known, how many others are."""
+    ids = {document["order_id"] for document in known} - {document["order_id"] for document in belonging}
+    new: list[Json] = [
+        {"bool": {"filter": [{"term": {"order_id": one["order_id"]}}, {"range": {"version": {"gte": one["version"]}}}]}}
+        for one in belonging
+    ]
+    return {
+        "new": {"filter": {"bool": {"should": new or [{"match_none": {}}]}}},
+        "others": {"filter": {"terms": {"order_id": sorted(ids)}}},
+    }
+
+
+def _agrees(counts: Mapping[str, Any], belonging: list[Json]) -> bool:
+    return counts["new"]["doc_count"] == len(belonging) and not counts["others"]["doc_count"]
 
 
 def _place(placed_at: datetime, order_id: UUID) -> Place:
     return placed_at, str(order_id)
-
-
-def _place_of(document: Json) -> Place:
-    return datetime.fromisoformat(document["placed_at"]), document["order_id"]
 
 
 def _moment(moment: datetime) -> str:
