@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import AsyncIterator
 from datetime import UTC, datetime
+from typing import Any
 
 import httpx
 import pytest
@@ -179,3 +180,30 @@ async def test_metrics_count_by_route(client: httpx.AsyncClient) -> None:
     await client.get("/context")
     text = (await client.get("/metrics")).text
     assert 'http_requests_total{method="GET",route="/context",status="200"} 1.0' in text
+
+
+@pytest.mark.parametrize("leaves", [True, False])
+async def test_a_command_can_tell_that_its_caller_is_gone(leaves: bool) -> None:
+    effects: list[str] = []
+    commands = APIRouter()
+
+    @commands.post("/command")
+    async def command() -> dict[str, str]:
+        await asyncio.sleep(0.05)
+        current().require_caller()
+        effects.append("acted")
+        return {}
+
+    app = create_app("test", ServiceSettings(port=1), routers=[commands])
+    incoming: asyncio.Queue[dict[str, object]] = asyncio.Queue()
+    incoming.put_nowait({"type": "http.request", "body": b"", "more_body": False})
+    if leaves:
+        incoming.put_nowait({"type": "http.disconnect"})
+    sent: list[int] = []
+
+    async def send(message: Any) -> None:
+        sent.append(message.get("status", 0))
+
+    scope = {"type": "http", "method": "POST", "path": "/command", "headers": [], "query_string": b""}
+    await app(scope | {"app": app}, incoming.get, send)
+    assert (effects, sent) == (([], []) if leaves else (["acted"], [200, 0]))

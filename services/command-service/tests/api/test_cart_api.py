@@ -202,3 +202,27 @@ async def test_a_cart_of_2000_lines_is_read_and_takes_no_other(service: Service)
     assert read["total_amount"] == 200_000
     assert refused(await guest.post("/api/cart/items", {"product_id": "p2000", "quantity": 1}), 409, "cart-full")
     assert (await guest.post("/api/cart/items", {"product_id": "p0000", "quantity": 1})).json()["version"] == 2_001
+
+
+async def test_a_command_whose_caller_has_gone_does_nothing(service: Service) -> None:
+    await service.product("left-behind")
+    guest = service.someone()
+    await guest.post("/api/cart/items", {"product_id": "left-behind", "quantity": 2})
+    incoming: asyncio.Queue[dict[str, object]] = asyncio.Queue()
+    incoming.put_nowait({"type": "http.request", "body": b"", "more_body": False})
+    incoming.put_nowait({"type": "http.disconnect"})
+    scope = {
+        "type": "http",
+        "method": "DELETE",
+        "path": "/api/cart",
+        "query_string": b"",
+        "headers": [(b"authorization", guest.headers["Authorization"].encode()), (b"idempotency-key", b"late")],
+    }
+    sent: list[object] = []
+
+    async def send(message: object) -> None:
+        sent.append(message)
+
+    await service.app(scope, incoming.get, send)
+    assert not sent
+    assert (await guest.get("/api/cart")).json()["lines"][0]["quantity"] == 2

@@ -1,9 +1,10 @@
 """What is known of the request at hand, for logs, metadata and outbound calls."""
 
+import asyncio
 import re
 import secrets
 from contextvars import ContextVar
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from holdfast.resilience.deadline import Deadline
 
@@ -11,14 +12,31 @@ _TRACEPARENT = re.compile(r"00-(?!0{32})[0-9a-f]{32}-(?!0{16})[0-9a-f]{16}-[0-9a
 _REQUEST_ID = re.compile(r"[\x21-\x7e]{1,128}")
 
 
+class CallerGone(Exception):
+    """The caller closed the connection before its answer: nobody waits for this request any more."""
+
+
 @dataclass(frozen=True, slots=True)
 class RequestContext:
-    """`request_id` and W3C `traceparent` of this hop, the `deadline` of the whole request, `attempt` 2 for a repeat."""
+    """`request_id` and W3C `traceparent` of this hop, the `deadline` of the whole request, `attempt` 2 for a repeat.
+
+    `caller_gone` is set once the connection of a command is closed.
+    """
 
     request_id: str
     traceparent: str
     deadline: Deadline
     attempt: int = 1
+    caller_gone: asyncio.Event = field(default_factory=asyncio.Event, compare=False)
+
+    def require_caller(self) -> None:
+        """Raises CallerGone when nobody waits for the answer.
+
+        Asked before a command takes effect: a caller that gave up has repeated it elsewhere by now, and goes on from
+        that answer, so a late first attempt must not act (CORRECTNESS 31).
+        """
+        if self.caller_gone.is_set():
+            raise CallerGone
 
     @property
     def trace_id(self) -> str:

@@ -1,5 +1,6 @@
 """The one ASGI middleware: context, deadline, bounded JSON body, answer headers, metrics, access log, last resort."""
 
+import asyncio
 import time
 from collections.abc import Callable
 from typing import Final
@@ -11,7 +12,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from holdfast.resilience.deadline import Deadline, InvalidTimeout
 from holdfast.resilience.errors import DeadlineExceeded
-from holdfast.service.context import RequestContext, child_traceparent, enter, request_id_from
+from holdfast.service.context import CallerGone, RequestContext, child_traceparent, enter, request_id_from
 from holdfast.service.problems import Problem, problem_response
 
 log = structlog.get_logger(__name__)
@@ -68,19 +69,10 @@ class RequestMiddleware:
         headers = Headers(scope=scope)
         method, path = scope["method"], scope["path"]
         own_s = self._total_s(method, path)
-        invalid_timeout: InvalidTimeout | None = None
-        try:
-            deadline = Deadline.from_header(headers.get("x-request-timeout-ms"), at_most_s=own_s)
-        except InvalidTimeout as error:
-            invalid_timeout, deadline = error, Deadline.after(own_s)
-        context = RequestContext(
-            request_id=request_id_from(headers.get("x-request-id")),
-            traceparent=child_traceparent(headers.get("traceparent")),
-            deadline=deadline,
-            attempt=2 if headers.get("x-attempt") == "2" else 1,
-        )
+        context, invalid_timeout = _context(headers, own_s)
         enter(context)
         status = 0
+        watch: asyncio.Task[None] | None = None
 
         async def answer(message: Message) -> None:
             nonlocal status
@@ -96,13 +88,16 @@ class RequestMiddleware:
                 raise Problem(
                     422, "invalid", str(invalid_timeout), errors=[("X-Request-Timeout-Ms", str(invalid_timeout))]
                 )
-            async with deadline.limit():
-                body = await _read_body(headers, receive) if method in _WITH_BODY else b""
-                await self._app(scope, _replay(body, receive), answer)
+            async with context.deadline.limit():
+                if method in _WITH_BODY:
+                    body = await _read_body(headers, receive)
+                    watch = asyncio.create_task(_watch(receive, context.caller_gone))
+                    receive = _replay(body, context.caller_gone)
+                await self._app(scope, receive, answer)
         except (Problem, DeadlineExceeded) as error:
             if not status:
                 await problem_response(_as_problem(error), path)(scope, receive, answer)
-        except ClientGone:
+        except CallerGone:
             status = 499
         except Exception:
             log.exception("request_failed", method=method, path=path)
@@ -110,14 +105,28 @@ class RequestMiddleware:
                 problem = Problem(500, "internal", "an unexpected error, see the log by this request id")
                 await problem_response(problem, path)(scope, receive, answer)
         finally:
+            if watch is not None:
+                watch.cancel()
             seconds = time.perf_counter() - began
             self._metrics.observe(scope, status, seconds)
             if path not in _UNLOGGED:
                 log.debug("request", method=method, path=path, status=status, ms=round(seconds * 1000, 1))
 
 
-class ClientGone(Exception):
-    """The client closed the connection before its body was there."""
+def _context(headers: Headers, own_s: float) -> tuple[RequestContext, InvalidTimeout | None]:
+    """What is known of the request, and what is wrong with its X-Request-Timeout-Ms if anything is."""
+    invalid: InvalidTimeout | None = None
+    try:
+        deadline = Deadline.from_header(headers.get("x-request-timeout-ms"), at_most_s=own_s)
+    except InvalidTimeout as error:
+        invalid, deadline = error, Deadline.after(own_s)
+    context = RequestContext(
+        request_id=request_id_from(headers.get("x-request-id")),
+        traceparent=child_traceparent(headers.get("traceparent")),
+        deadline=deadline,
+        attempt=2 if headers.get("x-attempt") == "2" else 1,
+    )
+    return context, invalid
 
 
 def _as_problem(error: Problem | DeadlineExceeded) -> Problem:
@@ -136,7 +145,7 @@ async def _read_body(headers: Headers, receive: Receive) -> bytes:
     while True:
         message = await receive()
         if message["type"] == "http.disconnect":
-            raise ClientGone
+            raise CallerGone
         chunks.append(message.get("body", b""))
         size += len(chunks[-1])
         if size > MAX_BODY_BYTES:
@@ -153,13 +162,20 @@ def _is_json(content_type: str) -> bool:
     return kind == "application/json" or (kind.startswith("application/") and kind.endswith("+json"))
 
 
-def _replay(body: bytes, receive: Receive) -> Receive:
+async def _watch(receive: Receive, gone: asyncio.Event) -> None:
+    while (await receive())["type"] != "http.disconnect":
+        pass
+    gone.set()
+
+
+def _replay(body: bytes, gone: asyncio.Event) -> Receive:
     given = False
 
     async def again() -> Message:
         nonlocal given
         if given:
-            return await receive()
+            await gone.wait()
+            return {"type": "http.disconnect"}
         given = True
         return {"type": "http.request", "body": body, "more_body": False}
 

@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Callable
+from datetime import datetime
 from typing import Annotated, Any, Final
 
 import orjson
@@ -9,7 +10,7 @@ from fastapi import Depends, Request
 
 from command_service.domain.refusals import OrderUnknown, ProductUnknown
 from command_service.domain.values import OrderId, ProductId
-from command_service.handlers.requests import CommandRequest, Refused
+from command_service.handlers.requests import CommandRequest, Refused, utc_now
 from command_service.parts import Parts
 from holdfast.contracts.consistency import decode_consistency
 from holdfast.contracts.http import PRODUCT_ID_PATTERN, UUID_PATTERN
@@ -78,6 +79,12 @@ def request_metadata(actor: str | None, key: CommandKey | None) -> Metadata:
     return Metadata(actor, correlation_id=context.request_id, causation_id=cause, traceparent=context.traceparent)
 
 
+def now_if_wanted() -> datetime:
+    """The time at which a command takes effect, its locks held. Raises CallerGone when its caller has given it up."""
+    current().require_caller()
+    return utc_now()
+
+
 def _command(caller_of: Callable[[Request], Caller]) -> Callable[..., Any]:
     async def make(request: Request) -> CommandRequest:
         caller = caller_of(request)
@@ -95,6 +102,7 @@ def _command(caller_of: Callable[[Request], Caller]) -> Callable[..., Any]:
             metadata=request_metadata(caller.subject, key),
             key=key,
             expected_version=if_match(request),
+            now=now_if_wanted,
         )
 
     return make
