@@ -135,7 +135,7 @@ async def test_an_order_shows_its_details_to_its_owner_and_to_admins_only(
         assert (answer.status_code, answer.json()["code"]) == (404, "order-unknown")
 
 
-@pytest.mark.parametrize("order_id", ["7", str(uuid4()), "%00", "a" * 600, "%F0%9F%8F%AE"])
+@pytest.mark.parametrize("order_id", ["7", "01a20b4e-e047-7074-8be6-76c89d3aa1d2", "%00", "a" * 600, "%F0%9F%8F%AE"])
 async def test_an_unknown_order_is_404(client: httpx.AsyncClient, bearer: Bearer, me: str, order_id: str) -> None:
     answer = await client.get(f"/api/orders/{order_id}", headers=bearer(me, "guest"))
     assert (answer.status_code, answer.json()["code"]) == (404, "order-unknown")
@@ -281,7 +281,9 @@ async def test_admin_reads_are_for_admins(client: httpx.AsyncClient, bearer: Bea
         assert (await client.get(path, headers=bearer(me, role))).status_code == 403
 
 
-@pytest.mark.parametrize("path", ["/api/cart", "/api/orders", f"/api/orders/{uuid4()}", "/api/profile"])
+@pytest.mark.parametrize(
+    "path", ["/api/cart", "/api/orders", "/api/orders/01a20b4e-e047-7074-8be6-76c89d3aa1d2", "/api/profile"]
+)
 async def test_own_reads_need_a_token(client: httpx.AsyncClient, path: str) -> None:
     for headers in ({}, {"Authorization": "Bearer x"}, {"Authorization": "Basic eDp5"}):
         answer = await client.get(path, headers=headers)
