@@ -2,7 +2,7 @@
 
 from contextlib import suppress
 from typing import Any
-from uuid import UUID
+from uuid import uuid4
 
 import httpx
 import pytest
