@@ -1,6 +1,7 @@
 """Checkout, as docs/API.md has it."""
 
 import asyncio
+import os
 import re
 from collections.abc import AsyncIterator, Awaitable, Callable
 from typing import Any
@@ -15,6 +16,7 @@ from running import EmbeddedShop
 
 pytestmark = [pytest.mark.e2e, pytest.mark.timeout(240)]
 
+FULL = os.environ.get("HOLDFAST_FULL") == "1"
 VISA = {"payment_token": "tok_visa"}
 
 
@@ -226,6 +228,22 @@ async def test_the_largest_real_cart_and_one_of_a_thousand_lines_check_out_in_ti
     assert len((await customer.get(f"/api/orders/{declined.body['order_id']}")).body["lines"]) == len(largest)
     cancelled = await customer.do("POST", f"/api/orders/{paid.body['order_id']}/cancel", {"reason": "Too much"})
     assert cancelled.body["status"] == "cancelled"
+
+
+@pytest.mark.skipif(not FULL, reason="2,000 calls: with HOLDFAST_FULL=1 only")
+async def test_a_cart_has_at_most_2000_lines(somebody: Client) -> None:
+    items, _ = await everything(somebody, "/api/products?sort=name", 100)
+    ids = [item["product_id"] for item in items]
+    customer = await somebody.customer()
+    await _filled(customer, dict.fromkeys(ids[:2000], 1))
+    one_more = {"product_id": ids[2000], "quantity": 1}
+    assert await customer.refused("POST", "/api/cart/items", one_more) == (409, "cart-full")
+    await customer.do("POST", "/api/cart/items", {"product_id": ids[0], "quantity": 1})
+    cart = (await customer.get("/api/cart")).body
+    assert len(cart["lines"]) == 2000
+    assert cart["lines"][0] | {"quantity": 2} == cart["lines"][0]
+    await customer.do("DELETE", f"/api/cart/items/{ids[1]}")
+    await customer.do("POST", "/api/cart/items", one_more)
 
 
 async def _filled(customer: Client, quantities: dict[str, int]) -> Reply:
