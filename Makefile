@@ -17,6 +17,10 @@ else
 $(error ON is local or docker, not "$(ON)")
 endif
 
+# Deadlines of tens of milliseconds are tested in real time, so a test that fails is tried once more and reported as
+# rerun: on a busy machine one late wake-up is no finding, twice in a row is.
+AGAIN := --reruns 1 -rR
+
 # Tests run in three parts: pure code under coverage; everything on real servers, two at a time since most of it waits;
 # the whole shop, alone, because it measures.
 PURE := shared/tests/resilience services/command-service/tests/domain \
@@ -102,9 +106,9 @@ fetch: setup ## download the servers' programs, which a first start does by itse
 test: setup fetch ## the checks, then all tests, with coverage of the pure code; ARGS= for some tests
 	@$(MAKE) check
 	if [ -n "$(ARGS)" ]; then exec $(BIN)/pytest $(ARGS); fi
-	$(BIN)/coverage run -m pytest -q $(PURE)
-	$(BIN)/pytest -q -n 2 --dist loadfile $(addprefix --ignore=,$(PURE) tests/embedded_stack)
-	$(BIN)/pytest tests/embedded_stack
+	$(BIN)/coverage run -m pytest -q $(AGAIN) $(PURE)
+	$(BIN)/pytest -q $(AGAIN) -n 2 --dist loadfile $(addprefix --ignore=,$(PURE) tests/embedded_stack)
+	$(BIN)/pytest $(AGAIN) tests/embedded_stack
 check: lint types imports ## the checks without the tests
 lint: setup ## style, both rules and format
 	@$(BIN)/ruff check .

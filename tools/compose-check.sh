@@ -36,4 +36,4 @@ if ! docker compose up --build --wait --wait-timeout 300 >"$log" 2>&1; then
   docker compose logs --tail 15
   exit 1
 fi
-.venv/bin/pytest -q tests/compose
+.venv/bin/pytest --reruns 1 -rR tests/compose
