@@ -62,9 +62,9 @@ class EmbeddedShop:
 
 @dataclass(frozen=True, slots=True)
 class ComposeShop:
-    """Containers of the compose project that COMPOSE_PROJECT_NAME names."""
+    """Containers of the compose project that COMPOSE_PROJECT_NAME names; SHOP_URLS when their ports are not the usual."""
 
-    urls: Sequence[str] = ("http://127.0.0.1:8080", "http://127.0.0.1:8081")
+    urls: Sequence[str] = tuple(os.environ.get("SHOP_URLS", "http://127.0.0.1:8080,http://127.0.0.1:8081").split(","))
 
     @property
     def names(self) -> Sequence[str]:
