@@ -62,7 +62,7 @@ class EmbeddedShop:
 
 @dataclass(frozen=True, slots=True)
 class ComposeShop:
-    """Containers of the compose project that COMPOSE_PROJECT_NAME names; SHOP_URLS when their ports are not the usual."""
+    """Containers of the compose project that COMPOSE_PROJECT_NAME names, at SHOP_URLS or the usual ports."""
 
     urls: Sequence[str] = tuple(os.environ.get("SHOP_URLS", "http://127.0.0.1:8080,http://127.0.0.1:8081").split(","))
 
