@@ -96,4 +96,5 @@ async def test_a_customer_and_a_guest_get_only_documented_answers(shop: Embedded
         assert registered.ok, registered
     profile = ("--include-operation-id", "change_profile", "--include-operation-id", "get_profile")
     _fuzz(shop, tmp_path, str(registered.body["token"]), 20, "", *profile)
-    _fuzz(shop, tmp_path, guest, 5, "", "--exclude-tag", "operation")
+    # The boundary values of the coverage phase were an administrator's; most of these are 403.
+    _fuzz(shop, tmp_path, guest, 10, "", "--exclude-tag", "operation", "--phases", "examples,fuzzing")
