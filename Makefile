@@ -23,6 +23,7 @@ AGAIN := --reruns 1 -rR
 
 # Tests run in three parts: pure code under coverage; everything on real servers, two at a time since most of it waits;
 # the whole shop, alone, because it measures.
+FAULTS := tests/embedded_stack/test_replica_faults.py
 PURE := shared/tests/resilience services/command-service/tests/domain \
   services/payment-service/tests/test_charge_rules.py services/projector-service/tests/test_projection.py
 
@@ -98,7 +99,7 @@ compose-reset: ## stop them and delete their data
 	@docker compose down --volumes
 
 ##@ To work on it
-.PHONY: setup fetch test check lint format types imports lock
+.PHONY: setup fetch test test-faults check lint format types imports lock
 setup: ## make .venv hold exactly the locked dependencies
 	@tools/setup.sh
 fetch: setup ## download the servers' programs, which a first start does by itself
@@ -108,7 +109,9 @@ test: setup fetch ## the checks, then all tests, with coverage of the pure code;
 	if [ -n "$(ARGS)" ]; then exec $(BIN)/pytest $(ARGS); fi
 	$(BIN)/coverage run -m pytest -q $(AGAIN) $(PURE)
 	$(BIN)/pytest -q $(AGAIN) -n 2 --dist loadfile $(addprefix --ignore=,$(PURE) tests/embedded_stack)
-	$(BIN)/pytest $(AGAIN) tests/embedded_stack
+	$(BIN)/pytest $(AGAIN) --ignore=$(FAULTS) tests/embedded_stack
+test-faults: setup fetch ## lose replicas under open load, 60 s each: wants a machine with nothing else to do
+	@HOLDFAST_FULL=1 $(BIN)/pytest -s $(FAULTS)
 check: lint types imports ## the checks without the tests
 lint: setup ## style, both rules and format
 	@$(BIN)/ruff check .
