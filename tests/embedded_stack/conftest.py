@@ -11,9 +11,9 @@ from pathlib import Path
 
 import httpx
 import pytest
-from contract import Client
 from httpx_aiohttp import AiohttpTransport
 
+from contract import Client
 from embedded.stack import Stack
 from running import EmbeddedShop, tool
 

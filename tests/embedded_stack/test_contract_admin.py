@@ -5,6 +5,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
+
 from contract import ADDRESS, Client, bought, eventually, moment, new_key, new_product
 
 pytestmark = [pytest.mark.e2e, pytest.mark.timeout(120)]

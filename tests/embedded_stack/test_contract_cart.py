@@ -3,6 +3,7 @@
 from typing import Any
 
 import pytest
+
 from contract import Client, new_key, new_product
 
 pytestmark = [pytest.mark.e2e, pytest.mark.timeout(120)]

@@ -4,6 +4,7 @@ from typing import Any
 from urllib.parse import quote
 
 import pytest
+
 from contract import Client, eventually, everything, new_product
 
 pytestmark = [pytest.mark.e2e, pytest.mark.timeout(120)]

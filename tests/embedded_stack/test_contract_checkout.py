@@ -8,8 +8,8 @@ from typing import Any
 
 import httpx
 import pytest
-from contract import ADDRESS, UUID, Client, Reply, everything, new_key, new_product, settled
 
+from contract import ADDRESS, UUID, Client, Reply, everything, new_key, new_product, settled
 from holdfast_tools.command_line import DATA
 from holdfast_tools.retail import read_month
 from running import EmbeddedShop

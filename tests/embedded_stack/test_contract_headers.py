@@ -5,6 +5,7 @@ import re
 from typing import Any
 
 import pytest
+
 from contract import Client, new_product
 
 pytestmark = [pytest.mark.e2e, pytest.mark.timeout(120)]

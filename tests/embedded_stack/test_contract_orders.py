@@ -1,6 +1,7 @@
 """Orders, their history and their cancellation, as docs/API.md has them."""
 
 import pytest
+
 from contract import Client, Reply, bought, eventually, everything, moment, new_key, new_product, settled
 
 pytestmark = [pytest.mark.e2e, pytest.mark.timeout(120)]

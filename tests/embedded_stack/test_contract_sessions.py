@@ -4,8 +4,9 @@ import re
 import uuid
 from datetime import UTC, datetime, timedelta
 
-import contract
 import pytest
+
+import contract
 from contract import ADDRESS, ADMIN, PASSWORD, UUID, Client
 
 pytestmark = [pytest.mark.e2e, pytest.mark.timeout(120)]

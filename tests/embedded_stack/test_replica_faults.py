@@ -11,10 +11,10 @@ from typing import Any
 
 import pytest
 import pytest_asyncio
-from open_load import Crowd, Outcome, percentile
 
 from holdfast_tools.load import sign_in
 from holdfast_tools.shop import Shop
+from open_load import Crowd, Outcome, percentile
 from running import EmbeddedShop
 
 pytestmark = [pytest.mark.e2e, pytest.mark.timeout(600), pytest.mark.asyncio(loop_scope="module")]
