@@ -166,7 +166,7 @@ async def share_of_reads(running: Running, metrics: Sequence[str], reads: int = 
             await asyncio.gather(*(shop.call("GET", "/api/products/71053") for _ in range(20)))
         after = [await _reads(http, url) for url in metrics]
     counts = [late - early for late, early in zip(after, before, strict=True)]
-    assert sum(counts) >= reads
+    assert sum(counts) >= 0.9 * reads  # one that took too long is answered by the write model
     return [count / sum(counts) for count in counts]
 
 
