@@ -1,12 +1,10 @@
 """The query-service over a read model on the real Elasticsearch that a test writes itself."""
 
-import asyncio
 import secrets
 from collections.abc import AsyncIterator, Callable, Iterator, Mapping
-from contextlib import AbstractAsyncContextManager, asynccontextmanager, suppress
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from datetime import UTC, datetime, timedelta
 from typing import Any
-from urllib.parse import urlsplit
 from uuid import uuid4
 
 import httpx
@@ -17,6 +15,7 @@ from holdfast.contracts import documents
 from holdfast.contracts.messages import PARTITIONS, TOPICS, rfc3339
 from holdfast.service.tokens import DEMO_PRIVATE_KEY, TokenSigner
 from holdfast.testing import stores
+from holdfast.testing.link import Link
 from query_service.bootstrap import opened
 from query_service.settings import QuerySettings
 
@@ -107,63 +106,12 @@ def goods_only(elasticsearch_url: str) -> Iterator[Shop]:
     made.close()
 
 
-class Link:
-    """A TCP link to Elasticsearch that a test holds up (a paused server) or cuts (a killed one)."""
-
-    def __init__(self, target: str) -> None:
-        parts = urlsplit(target)
-        self._target = parts.hostname, parts.port
-        self._server: asyncio.Server | None = None
-        self._writers: set[asyncio.StreamWriter] = set()
-        self._passing = asyncio.Event()
-        self._port = 0
-
-    @property
-    def url(self) -> str:
-        return f"http://127.0.0.1:{self._port}"
-
-    async def start(self) -> None:
-        self._passing.set()
-        self._server = await asyncio.start_server(self._carry, "127.0.0.1", self._port)
-        self._port = self._server.sockets[0].getsockname()[1]
-
-    def pause(self) -> None:
-        """Connections are accepted and nothing passes."""
-        self._passing.clear()
-
-    def resume(self) -> None:
-        self._passing.set()
-
-    async def cut(self) -> None:
-        """Connections break and are refused until `start`."""
-        assert self._server is not None
-        self._server.close()
-        for writer in list(self._writers):
-            writer.transport.abort()
-        await asyncio.sleep(0)
-
-    async def _carry(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        onward_reader, onward = await asyncio.open_connection(*self._target)
-        self._writers |= {writer, onward}
-        await asyncio.gather(self._pump(reader, onward), self._pump(onward_reader, writer))
-        self._writers -= {writer, onward}
-
-    async def _pump(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        with suppress(OSError):
-            while chunk := await reader.read(65_536):
-                await self._passing.wait()
-                writer.write(chunk)
-                await writer.drain()
-        writer.close()
-
-
 @pytest.fixture
 async def link(elasticsearch_url: str) -> AsyncIterator[Link]:
     made = Link(elasticsearch_url)
     await made.start()
     yield made
-    made.resume()
-    await made.cut()
+    await made.stop()
 
 
 Serve = Callable[..., AbstractAsyncContextManager[httpx.AsyncClient]]

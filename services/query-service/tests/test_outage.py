@@ -72,7 +72,7 @@ async def test_a_caller_with_little_time_gets_504_in_that_time(client: Any, link
 
 
 async def test_a_cut_connection_is_503_and_heals(client: Any, link: Any) -> None:
-    await link.cut()
+    await link.stop()
     answers = await asyncio.gather(*(timed(client) for _ in range(10)))
     assert {answer.status_code for answer, _ in answers} == {503}
     assert max(took for _, took in answers) < 1
@@ -81,7 +81,7 @@ async def test_a_cut_connection_is_503_and_heals(client: Any, link: Any) -> None
 
 
 async def test_it_starts_without_elasticsearch_and_serves_once_that_is_there(shop: Any, link: Any, serve: Any) -> None:
-    await link.cut()
+    await link.stop()
     async with serve(shop, elasticsearch_url=link.url, **REAL) as client:
         assert (await client.get("/healthz")).status_code == 200
         assert (await client.get("/readyz")).status_code == 503

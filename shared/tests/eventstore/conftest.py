@@ -1,17 +1,16 @@
 """A migrated store in a database of its own, and a small kind of stream to fill it with."""
 
-import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from typing import Any
-from urllib.parse import urlsplit, urlunsplit
 
 import pytest
 
 from holdfast.eventstore import EVENT_STORE, Append, Database, Kind, Metadata, UnknownEventType, lock_streams, migrate
 from holdfast.eventstore import append as append_events
 from holdfast.resilience.deadline import Deadline
+from holdfast.testing.link import Link
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,74 +76,13 @@ async def shop(database: str) -> AsyncIterator[Shop]:
     shop.database.close()
 
 
-class Wire:
-    """A TCP relay in front of PostgreSQL that can hold bytes back, as a paused server or a partition does."""
-
-    def __init__(self, host: str, port: int) -> None:
-        self._to = (host, port)
-        self._answers = asyncio.Event()
-        self._questions = asyncio.Event()
-        self._writers: list[asyncio.StreamWriter] = []
-        self._server: asyncio.Server | None = None
-        self.resume()
-
-    def resume(self) -> None:
-        self._answers.set()
-        self._questions.set()
-
-    def pause(self) -> None:
-        """Neither direction moves; connections are still accepted."""
-        self._answers.clear()
-        self._questions.clear()
-
-    def hold_answers(self) -> None:
-        """What is asked arrives, the answers don't come back."""
-        self._answers.clear()
-
-    async def start(self) -> int:
-        self._server = await asyncio.start_server(self._serve, "127.0.0.1", 0)
-        return int(self._server.sockets[0].getsockname()[1])
-
-    def cut(self) -> None:
-        """Break every connection off."""
-        for writer in self._writers:
-            writer.transport.abort()
-
-    def stop(self) -> None:
-        """Refuse new connections, break off old ones."""
-        self.cut()
-        if self._server:
-            self._server.close()
-
-    async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        there_reader, there_writer = await asyncio.open_connection(*self._to)
-        self._writers += [writer, there_writer]
-        await asyncio.gather(
-            self._pump(reader, there_writer, self._questions), self._pump(there_reader, writer, self._answers)
-        )
-
-    async def _pump(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, open_: asyncio.Event) -> None:
-        try:
-            while chunk := await reader.read(65536):
-                await open_.wait()
-                writer.write(chunk)
-                await writer.drain()
-        except ConnectionError:
-            pass
-        finally:
-            writer.transport.abort()
-
-
 @pytest.fixture
-async def wire(shop: Shop) -> AsyncIterator[Wire]:
-    """The wire between `wired` and PostgreSQL."""
-    url = urlsplit(shop.dsn)
-    wire = Wire(url.hostname or "127.0.0.1", url.port or 5432)
-    port = await wire.start()
-    wire.dsn = urlunsplit(url._replace(netloc=f"{url.username}:{url.password}@127.0.0.1:{port}"))  # type: ignore[attr-defined]
-    yield wire
-    wire.resume()
-    wire.stop()
+async def link(shop: Shop) -> AsyncIterator[Link]:
+    """The link between `linked` and PostgreSQL."""
+    link = Link(shop.dsn)
+    await link.start()
+    yield link
+    await link.stop()
 
 
 @pytest.fixture

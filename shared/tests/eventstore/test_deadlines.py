@@ -36,9 +36,9 @@ pytestmark = pytest.mark.stores
 
 
 @pytest.fixture
-async def wired(wire):
-    """A database behind the wire."""
-    database = Database(wire.dsn)
+async def linked(link):
+    """A database behind the link."""
+    database = Database(link.url)
     yield database
     database.close()
 
@@ -54,53 +54,53 @@ async def raises_within(error, seconds):
 
 
 @pytest.mark.parametrize("moment", ["connecting", "beginning", "in a statement", "rolling back"])
-async def test_a_paused_postgres_is_left_at_the_deadline(shop, wired, wire, moment):
+async def test_a_paused_postgres_is_left_at_the_deadline(shop, linked, link, moment):
     if moment != "connecting":
-        await wired.ping(Deadline.after(1))
+        await linked.ping(Deadline.after(1))
     if moment in ("connecting", "beginning"):
-        wire.pause()
+        link.pause()
     expected = ZeroDivisionError if moment == "rolling back" else DatabaseTimeout
-    async with raises_within(expected, 0.3), wired.transaction(Deadline.after(0.3)) as tx:
-        wire.pause()
+    async with raises_within(expected, 0.3), linked.transaction(Deadline.after(0.3)) as tx:
+        link.pause()
         if moment == "rolling back":
             raise ZeroDivisionError
         await tx.fetchval("SELECT 1")
-    assert wired.in_use() == 0
+    assert linked.in_use() == 0
 
 
-async def test_a_deadline_during_commit_leaves_the_outcome_unknown_and_here_it_had_happened(shop, wired, wire, added):
-    async with raises_within(DatabaseTimeout, 0.3) as caught, wired.transaction(Deadline.after(0.3)) as tx:
+async def test_a_deadline_during_commit_leaves_the_outcome_unknown_and_here_it_had_happened(shop, linked, link, added):
+    async with raises_within(DatabaseTimeout, 0.3) as caught, linked.transaction(Deadline.after(0.3)) as tx:
         streams = await lock_streams(tx, [(shop.cart, "1")])
         await append(tx, [Append(streams["cart-1"], [added(1)])], Metadata())
-        wire.hold_answers()
+        link.hold_answers()
     assert caught.value.committed_unknown
     assert len(await shop.query("SELECT * FROM events")) == 1
 
 
-async def test_a_connection_that_breaks_during_commit_leaves_the_outcome_unknown(shop, wired, wire, raising):
-    async with raising(DatabaseUnavailable) as caught, wired.transaction(Deadline.after(5)) as tx:
+async def test_a_connection_that_breaks_during_commit_leaves_the_outcome_unknown(shop, linked, link, raising):
+    async with raising(DatabaseUnavailable) as caught, linked.transaction(Deadline.after(5)) as tx:
         await tx.execute("SELECT 1")
-        wire.hold_answers()
-        asyncio.get_running_loop().call_later(0.05, wire.cut)
+        link.hold_answers()
+        asyncio.get_running_loop().call_later(0.05, link.cut)
     assert caught.value.committed_unknown
 
 
-async def test_a_deadline_before_commit_is_known_not_to_have_happened(shop, wired, wire, raising):
-    async with raising(DatabaseTimeout) as caught, wired.transaction(Deadline.after(0.2)) as tx:
-        wire.pause()
+async def test_a_deadline_before_commit_is_known_not_to_have_happened(shop, linked, link, raising):
+    async with raising(DatabaseTimeout) as caught, linked.transaction(Deadline.after(0.2)) as tx:
+        link.pause()
         await tx.execute("SELECT 1")
     assert not caught.value.committed_unknown
 
 
-async def test_the_pool_recovers_by_itself_after_a_pause_a_cut_and_a_stop(shop, wired, wire, raising):
-    for trouble in (wire.pause, wire.cut):
-        await wired.ping(Deadline.after(1))
+async def test_the_pool_recovers_by_itself_after_a_pause_a_cut_and_a_stop(shop, linked, link, raising):
+    for trouble in (link.pause, link.cut):
+        await linked.ping(Deadline.after(1))
         trouble()
-        async with raising((DatabaseTimeout, DatabaseUnavailable)), wired.transaction(Deadline.after(0.1)) as tx:
-            wire.cut()
+        async with raising((DatabaseTimeout, DatabaseUnavailable)), linked.transaction(Deadline.after(0.1)) as tx:
+            link.cut()
             await tx.execute("SELECT 1")
-        wire.resume()
-        await wired.ping(Deadline.after(1))
+        link.resume()
+        await linked.ping(Deadline.after(1))
 
 
 async def test_a_process_starts_and_stays_up_without_postgres(unused_tcp_port):
@@ -275,11 +275,11 @@ def test_what_an_error_says_about_postgres(error, outcome):
     assert outcome_of(error) is outcome
 
 
-async def test_an_open_breaker_answers_at_once_and_closes_by_itself(shop, wired, wire):
+async def test_an_open_breaker_answers_at_once_and_closes_by_itself(shop, linked, link):
     guard = Guard("pg", GuardSettings(BulkheadSettings(limit=4, queue=2)), classify=outcome_of)
-    database = Database(wire.dsn, guards={"default": guard})
+    database = Database(link.url, guards={"default": guard})
     await database.ping(Deadline.after(1))
-    wire.pause()
+    link.pause()
     for _ in range(7):
         with pytest.raises(DatabaseTimeout) as late:
             await database.ping(Deadline.after(0.11))
@@ -289,7 +289,7 @@ async def test_an_open_breaker_answers_at_once_and_closes_by_itself(shop, wired,
         await database.ping(Deadline.after(1))
     assert refused.value.reason == "breaker-open"
     assert time.monotonic() - begun < 0.05
-    wire.resume()
+    link.resume()
     async with asyncio.timeout(5):
         while guard.breaker.state != "closed":
             try:

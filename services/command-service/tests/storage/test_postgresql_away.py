@@ -9,10 +9,10 @@ import pytest
 
 from command_service.codec import CART
 from command_service.settings import Settings
-from command_service.testing.link import Link
 from command_service.testing.service import Service, Someone, refused, running
 from holdfast.eventstore import Database, lock_streams
 from holdfast.resilience.deadline import Deadline
+from holdfast.testing.link import Link
 from holdfast.testing.processes import free_port
 
 
@@ -21,11 +21,11 @@ async def link(database: str) -> AsyncIterator[Link]:
     """A link that is down."""
     made = Link(database, free_port())
     yield made
-    await made.cut()
+    await made.stop()
 
 
 def behind(link: Link) -> Settings:
-    return Settings(postgres_dsn=link.dsn, replica="test", port=8101)
+    return Settings(postgres_dsn=link.url, replica="test", port=8101)
 
 
 async def add(someone: Someone, left_ms: int = 1_000) -> httpx.Response:
@@ -79,7 +79,7 @@ async def test_a_lost_postgresql_is_said_at_once_and_comes_back_without_a_hand(l
     async with running(behind(link)) as service:
         await service.product("mug")
         guest = service.someone()
-        await link.cut()
+        await link.stop()
         answers = [await add(guest) for _ in range(10)]
         for answer in answers:
             assert refused(answer, 503, "dependency-unavailable")
