@@ -20,6 +20,8 @@ endif
 # Deadlines of tens of milliseconds are tested in real time, so a test that fails is tried once more and reported as
 # rerun: on a busy machine one late wake-up is no finding, twice in a row is.
 AGAIN := --reruns 1 -rR
+# Whatever hangs, each part ends: interrupted, so that pytest tells what ran, then killed.
+BOUNDED := timeout --foreground --signal=INT --kill-after=60
 
 # Tests run in three parts: pure code under coverage; everything on real servers, two at a time since most of it waits;
 # the whole shop, alone, because it measures.
@@ -107,9 +109,9 @@ fetch: setup ## download the servers' programs, which a first start does by itse
 test: setup fetch ## the checks, then all tests, with coverage of the pure code; ARGS= for some tests
 	@$(MAKE) check
 	if [ -n "$(ARGS)" ]; then exec $(BIN)/pytest $(ARGS); fi
-	$(BIN)/coverage run -m pytest -q $(AGAIN) $(PURE)
-	$(BIN)/pytest -q $(AGAIN) -n 2 --dist loadfile $(addprefix --ignore=,$(PURE) tests/embedded_stack)
-	$(BIN)/pytest $(AGAIN) --ignore=$(FAULTS) tests/embedded_stack
+	$(BOUNDED) 300 $(BIN)/coverage run -m pytest -q $(AGAIN) $(PURE)
+	$(BOUNDED) 1200 $(BIN)/pytest -q $(AGAIN) -n 2 --dist loadfile $(addprefix --ignore=,$(PURE) tests/embedded_stack)
+	$(BOUNDED) 900 $(BIN)/pytest $(AGAIN) --ignore=$(FAULTS) tests/embedded_stack
 test-faults: setup fetch ## lose replicas under open load, 60 s each: wants a machine with nothing else to do
 	@HOLDFAST_FULL=1 $(BIN)/pytest -s $(FAULTS)
 check: lint types imports ## the checks without the tests

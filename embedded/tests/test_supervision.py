@@ -228,7 +228,7 @@ def test_a_second_supervisor_is_refused_while_one_runs(untouched: Standins) -> N
 
 
 def test_a_stack_tied_to_a_process_ends_with_it(tmp_path: Path) -> None:
-    with subprocess.Popen(["sleep", "600"]) as owner:
+    with subprocess.Popen(["sleep", "60"]) as owner:
         standins = Standins(tmp_path)
         supervisor = standins.begin(str(owner.pid))
         eventually(lambda: standins.pid("root"))

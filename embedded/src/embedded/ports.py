@@ -2,7 +2,8 @@
 
 import random
 import socket
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import ExitStack, contextmanager
 
 from embedded.versions import PORTS
 
@@ -15,35 +16,54 @@ class PortTaken(Exception):
     """A port that was asked for is not free; the message says which."""
 
 
-def choose(names: Iterable[str], given: Mapping[str, int]) -> dict[str, int]:
-    """The given port, which must be free, else the default one, else any free one. Raises PortTaken."""
-    chosen: dict[str, int] = {}
-    for name in names:
-        port = given.get(name)
-        if port is None:
-            port = PORTS[name] if _free(PORTS[name], chosen) else _any_free(chosen)
-        elif not _free(port, chosen):
-            raise PortTaken(f"port {port} for {name} is taken")
-        chosen[name] = port
-    return chosen
+@contextmanager
+def claimed(names: Iterable[str], given: Mapping[str, int]) -> Iterator[dict[str, int]]:
+    """The given port, which must be free, else the default one, else any free one. Raises PortTaken.
+
+    Until the end no other stack of this machine gets one of them, even while nothing listens there: before its
+    process has started, and while that one is killed.
+    """
+    with ExitStack() as claims:
+        yield {name: _claim_for(name, given, claims) for name in names}
 
 
-def _free(port: int, chosen: Mapping[str, int]) -> bool:
-    if port in chosen.values():
+def _claim_for(name: str, given: Mapping[str, int], claims: ExitStack) -> int:
+    if name in given:
+        if not _claim(given[name], claims):
+            raise PortTaken(f"port {given[name]} for {name} is taken")
+        return given[name]
+    free = random.sample(range(_FREE_FROM, _FREE_TO), _FREE_TO - _FREE_FROM)
+    return next(port for port in (PORTS[name], *free) if _claim(port, claims))
+
+
+def _claim(port: int, claims: ExitStack) -> bool:
+    """Takes the port unless a stack has it or something listens there.
+
+    The claim is an abstract Unix socket: as ports do, its name belongs to one network namespace and to all users, and
+    it ends with its process.
+    """
+    claim = socket.socket(socket.AF_UNIX)
+    try:
+        claim.bind(f"\0holdfast-port-{port}")
+    except OSError:
+        claim.close()
         return False
+    if _is_listened_on(port):
+        claim.close()
+        return False
+    claims.enter_context(claim)
+    return True
+
+
+def _is_listened_on(port: int) -> bool:
     with socket.socket() as probe:
         # Connections that ended a moment ago don't count as taken; a listener does all the same.
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
             probe.bind((_HOST, port))
         except OSError:
-            return False
-        return True
-
-
-def _any_free(chosen: Mapping[str, int]) -> int:
-    candidates = range(_FREE_FROM, _FREE_TO)
-    return next(port for port in random.sample(candidates, len(candidates)) if _free(port, chosen))
+            return True
+        return False
 
 
 def parse(text: str) -> dict[str, int]:

@@ -29,8 +29,7 @@ def up(
     Raises state.AlreadyRuns, ports.PortTaken, artifacts.FetchFailed and places.NoPlace before anything is started.
     """
     began = time.monotonic()
-    with cleared(state):
-        chosen = ports.choose(services.port_names(names), given_ports)
+    with cleared(state), ports.claimed(services.port_names(names), given_ports) as chosen:
         ground = None
         if any(name in services.SERVERS for name in names):
             ground = Ground(fetch.fetch(report), state.servers, places.server_account(), chosen)
