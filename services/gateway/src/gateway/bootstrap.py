@@ -1,8 +1,7 @@
 """The gateway put together: the one place that makes its parts from the settings."""
 
-import re
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Callable
+from contextlib import AbstractAsyncContextManager, asynccontextmanager, nullcontext
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 
@@ -19,19 +18,22 @@ from gateway.edge import Edge, PublicRoute, Serve
 from gateway.forwarding import Call, Forwarder
 from gateway.lanes import CLIENT, make_lanes
 from gateway.lastgood import LastGood
-from gateway.observed import OutboundMetrics
+from gateway.lookup import RouteTable
+from gateway.observed import AdmissionMetrics, OutboundMetrics
 from gateway.ops import SERVICE, Operations, status_route
 from gateway.routes import FORWARDED, REGISTER_ROUTE, SIGN_IN_ROUTE
 from gateway.routing import READ, Route
 from gateway.sessions import Sessions
 from gateway.settings import GatewaySettings, parse_status_urls
 from holdfast.contracts.http import NewSession
+from holdfast.resilience.admission import Admission
 from holdfast.resilience.client import OutboundClient
 from holdfast.resilience.dependencies import Dependencies
 from holdfast.resilience.ratelimit import RateLimiter
-from holdfast.resilience.settings import COMMAND_CLIENT, QUERY_CLIENT, RateSettings
+from holdfast.resilience.settings import ADMISSION, COMMAND_CLIENT, QUERY_CLIENT, RateSettings
 from holdfast.service.app import Lifespan, create_app
 from holdfast.service.health import Health, Readiness
+from holdfast.service.middleware import Admit
 from holdfast.service.settings import refuse_start
 from holdfast.service.tokens import KeyInvalid, TokenInvalid, TokenSigner, TokenVerifier
 
@@ -53,13 +55,18 @@ def build(settings: GatewaySettings) -> FastAPI:
     registry = CollectorRegistry()
     signer = _signer(settings)
     parts = _parts(settings, registry)
+    status = status_route(settings.mode == "demo")
+    table = RouteTable((SIGN_IN_ROUTE, REGISTER_ROUTE, *FORWARDED, status))
+    admission = Admission(replace(ADMISSION, first=settings.calls_at_once))
+    registry.register(AdmissionMetrics(admission))
     app = create_app(
         SERVICE,
         settings,
         health=_health(parts.dependencies),
         registry=registry,
         lifespan=_lifespan(parts),
-        total_s=total_s,
+        total_s=_total_s(table),
+        admit=_admit(table, admission),
         edge=True,
         docs_url=None,
         redoc_url=None,
@@ -69,8 +76,8 @@ def build(settings: GatewaySettings) -> FastAPI:
     lanes = make_lanes()
     forwarder = Forwarder(parts.query, parts.command, lanes, LastGood(settings.last_good_bytes), registry)
     edge = Edge(Doorman(verifier), _rates(settings))
-    operations = Operations(parts.board, parts.dependencies, settings.replica)
-    served = _served(settings, forwarder, Sessions(signer, forwarder), operations)
+    operations = Operations(parts.board, parts.dependencies, admission, settings.replica)
+    served = _served(forwarder, Sessions(signer, forwarder), status, operations)
     for route, serve in served:
         methods = {other.method for other, _ in served if other.path == route.path}
         app.router.routes.append(PublicRoute(route, edge, serve, methods))
@@ -78,24 +85,30 @@ def build(settings: GatewaySettings) -> FastAPI:
     return app
 
 
-def total_s(method: str, path: str) -> float:
-    """The longest that this call may take, in seconds, as the routing table says."""
-    if method == "GET":
-        return READ.total_s
-    return next((total for pattern, total in _LONG if pattern.fullmatch(path)), _COMMAND_S)
+def _total_s(table: RouteTable) -> Callable[[str, str], float]:
+    """The longest that a call may take, in seconds; what is no call of the API is refused sooner."""
+
+    def total_s(method: str, path: str) -> float:
+        route = table.find(method, path)
+        return READ.total_s if route is None else route.budget.total_s
+
+    return total_s
 
 
-_COMMANDS = [route for route in (*FORWARDED, SIGN_IN_ROUTE, REGISTER_ROUTE) if not route.reads]
-_COMMAND_S = min(route.budget.total_s for route in _COMMANDS)
-_LONG = [
-    (re.compile(re.sub(r"{\w+}", "[^/]+", route.path)), route.budget.total_s)
-    for route in _COMMANDS
-    if route.budget.total_s > _COMMAND_S
-]
+def _admit(table: RouteTable, admission: Admission) -> Admit:
+    """Health, metrics, documents and operations are let in whatever else there is to do."""
+
+    def admit(method: str, path: str, total_s: float) -> AbstractAsyncContextManager[None]:
+        route = table.find(method, path)
+        if route is None or route.priority is None:
+            return nullcontext()
+        return admission.slot(route.priority, total_s)
+
+    return admit
 
 
 def _served(
-    settings: GatewaySettings, forwarder: Forwarder, sessions: Sessions, operations: Operations
+    forwarder: Forwarder, sessions: Sessions, status: Route, operations: Operations
 ) -> list[tuple[Route, Serve]]:
     async def forward(call: Call, _body: BaseModel | None) -> Response:
         return await forwarder.forward(call)
@@ -111,7 +124,7 @@ def _served(
         (SIGN_IN_ROUTE, open_session),
         (REGISTER_ROUTE, register),
         *((route, forward) for route in FORWARDED),
-        (status_route(settings.mode == "demo"), operations.status),
+        (status, operations.status),
     ]
 
 

@@ -1,7 +1,12 @@
-"""What the gateway counts of its calls to others."""
+"""What the gateway counts of its calls to others, and of the calls that it takes on itself."""
 
-from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
+from collections.abc import Iterable
 
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, Metric
+from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily
+from prometheus_client.registry import Collector
+
+from holdfast.resilience.admission import Admission
 from holdfast.resilience.attempt import AttemptSeen
 from holdfast.resilience.breaker import CLOSED, OPEN
 
@@ -36,3 +41,18 @@ class OutboundMetrics:
 
     def breaker_changed(self, name: str, _old: str, new: str) -> None:
         self._breakers.labels(name).set({CLOSED: 0, OPEN: 2}.get(new, 1))
+
+
+class AdmissionMetrics(Collector):
+    """The limit, the calls under way and what was shed by priority, read when they are asked for."""
+
+    def __init__(self, admission: Admission) -> None:
+        self._admission = admission
+
+    def collect(self) -> Iterable[Metric]:
+        yield GaugeMetricFamily("gateway_admission_limit", "Calls at once that are taken on now", self._admission.limit)
+        yield GaugeMetricFamily("gateway_admission_in_flight", "Calls under way", self._admission.in_flight)
+        shed = CounterMetricFamily("gateway_shed", "Calls turned away, by priority", labels=["priority"])
+        for priority, count in self._admission.shed.items():
+            shed.add_metric([priority.name.lower()], count)
+        yield shed

@@ -12,6 +12,7 @@ from gateway.forwarding import Call
 from gateway.routing import ADMINS, ANYONE, READ, Route
 from holdfast.contracts.http import Answer
 from holdfast.contracts.messages import rfc3339
+from holdfast.resilience.admission import Admission
 from holdfast.resilience.dependencies import Dependencies
 from holdfast.service.responses import json_response
 
@@ -48,6 +49,25 @@ class ProjectionState(Answer):
     as_of: str | None
 
 
+class Shed(Answer):
+    """How many calls of each priority were turned away since the start."""
+
+    checkout: int
+    cart: int
+    browse: int
+    recommendations: int
+
+
+class SheddingState(Answer):
+    """What this gateway takes on at once. Each replica has its own."""
+
+    replica: str
+    limit: int = Field(description="calls at once that it takes on now; moves with how many are answered late")
+    in_flight: int
+    waiting: int
+    shed: Shed
+
+
 class OpsStatus(Answer):
     """`outbox` and `projection` are null while the relay and the projector do not answer."""
 
@@ -56,7 +76,7 @@ class OpsStatus(Answer):
     dependencies: list[DependencyState]
     outbox: OutboxState | None
     projection: ProjectionState | None
-    shedding: dict[str, Any] | None
+    shedding: SheddingState
 
 
 def status_route(demo: bool) -> Route:
@@ -64,14 +84,16 @@ def status_route(demo: bool) -> Route:
     return Route(
         "GET", "/api/ops/status", "get_ops_status", "Every process, breaker and lag", "operation", "gateway",
         ANYONE if demo else ADMINS, OpsStatus, READ,
+        priority=None,
     )  # fmt: skip
 
 
 class Operations:
     """Answers from what the board and this gateway itself know now."""
 
-    def __init__(self, board: StatusBoard, dependencies: Dependencies, replica: str) -> None:
+    def __init__(self, board: StatusBoard, dependencies: Dependencies, admission: Admission, replica: str) -> None:
         self._board = board
+        self._admission = admission
         self._dependencies = dependencies
         self._replica = replica
         self._since = rfc3339(datetime.now(UTC))
@@ -93,9 +115,18 @@ class Operations:
                 "dependencies": [*breakers, *told],
                 "outbox": _as_told(self._board.outbox, OutboxState),
                 "projection": _as_told(self._board.projection, ProjectionState),
-                "shedding": None,
+                "shedding": self._shedding(),
             }
         )
+
+    def _shedding(self) -> dict[str, Any]:
+        return {
+            "replica": self._replica,
+            "limit": self._admission.limit,
+            "in_flight": self._admission.in_flight,
+            "waiting": self._admission.waiting,
+            "shed": {priority.name.lower(): count for priority, count in self._admission.shed.items()},
+        }
 
     def _is_me(self, seen: Seen) -> bool:
         return seen.service == SERVICE and seen.replica == self._replica

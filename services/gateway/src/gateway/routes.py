@@ -19,6 +19,7 @@ from gateway.routing import (
     Route,
 )
 from holdfast.contracts import http
+from holdfast.resilience.admission import Priority
 
 _UNMATCHED: Final = "version-mismatch"
 _REUSED: Final = {422: ("idempotency-key-reused",)}
@@ -38,17 +39,19 @@ _PRODUCTS: Final = (
     Route(
         "GET", "/api/products", "list_products", "Find products", "shop", "query-service", ANYONE,
         http.ProductPage, READ, query=parameters.ProductParameters, fallback=Fallback(last_good_s=SEARCH_STALE_S),
+        priority=Priority.BROWSE,
         codes={400: ("cursor-invalid",)},
     ),
     Route(
         "GET", "/api/products/{product_id}", "get_product", "One product", "shop", "query-service", ANYONE,
         http.ProductDetails, READ, fallback=Fallback(write_model=True, last_good_s=PRODUCT_STALE_S),
-        waits_for_tokens=True, codes={404: ("product-unknown",)},
+        waits_for_tokens=True, priority=Priority.BROWSE, codes={404: ("product-unknown",)},
     ),
     Route(
         "GET", "/api/products/{product_id}/recommendations", "get_recommendations", "What is bought together with it",
         "shop", "query-service", ANYONE, http.RecommendationPage, READ, query=parameters.ListParameters,
-        fallback=Fallback(last_good_s=PRODUCT_STALE_S), codes={400: ("cursor-invalid",), 404: ("product-unknown",)},
+        fallback=Fallback(last_good_s=PRODUCT_STALE_S), priority=Priority.RECOMMENDATIONS,
+        codes={400: ("cursor-invalid",), 404: ("product-unknown",)},
     ),
 )  # fmt: skip
 
@@ -80,7 +83,7 @@ _CART: Final = (
     Route(
         "POST", "/api/checkout", "check_out", "Order what is in the cart", "shop", "command-service", CALLERS,
         http.CheckedOut, CHECKOUT, 201, also={202: http.CheckedOut}, body=http.Checkout, key="required",
-        conditional=True, lane=Lane.CHECKOUT,
+        conditional=True, lane=Lane.CHECKOUT, priority=Priority.CHECKOUT,
         codes={
             400: ("idempotency-key-missing",),
             402: ("payment-declined",),
@@ -110,6 +113,7 @@ _ORDERS: Final = (
         "POST", "/api/orders/{order_id}/cancel", "cancel_order", "Cancel an order", "shop", "command-service", CALLERS,
         # As a checkout: it locks as many products, and the refund is asked for in the same call.
         http.Cancelled, CHECKOUT, body=http.Cancel, conditional=True, lane=Lane.CHECKOUT,
+        priority=Priority.CHECKOUT,
         codes=_REUSED | {404: ("order-unknown",), 409: ("order-not-cancellable",), 412: (_UNMATCHED,)},
     ),
 )  # fmt: skip
@@ -154,7 +158,7 @@ _ADMIN: Final = (
     Route(
         "GET", "/api/admin/orders", "list_all_orders", "Orders; those to ship with `status=paid`", "admin",
         "query-service", ADMINS, http.AdminOrderPage, READ, query=parameters.AdminOrderParameters,
-        codes={400: ("cursor-invalid",)},
+        priority=Priority.BROWSE, codes={400: ("cursor-invalid",)},
     ),
     Route(
         "POST", "/api/admin/orders/{order_id}/ship", "ship_order", "Ship an order", "admin", "command-service", ADMINS,
@@ -163,16 +167,17 @@ _ADMIN: Final = (
     ),
     Route(
         "GET", "/api/admin/customers", "list_customers", "Customers' profiles", "admin", "query-service", ADMINS,
-        http.ProfilePage, READ, query=parameters.CustomerParameters, codes={400: ("cursor-invalid",)},
+        http.ProfilePage, READ, query=parameters.CustomerParameters, priority=Priority.BROWSE,
+        codes={400: ("cursor-invalid",)},
     ),
     Route(
         "GET", "/api/admin/sales", "get_sales", "What was sold", "admin", "query-service", ADMINS, http.Sales, READ,
-        query=parameters.SalesParameters,
+        query=parameters.SalesParameters, priority=Priority.BROWSE,
     ),
     Route(
         "GET", "/api/admin/streams/{stream_id}", "get_stream", "An aggregate's history, folded at any version",
         "admin", "command-service", ADMINS, http.StreamHistory, READ, query=parameters.StreamParameters,
-        codes={404: ("stream-unknown",)},
+        priority=Priority.BROWSE, codes={404: ("stream-unknown",)},
     ),
 )  # fmt: skip
 

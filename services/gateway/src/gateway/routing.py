@@ -14,6 +14,7 @@ from pydantic import BaseModel
 from gateway.parameters import NoParameters, Parameters
 from holdfast.contracts import http
 from holdfast.resilience import settings as start
+from holdfast.resilience.admission import Priority
 from holdfast.resilience.policy import CallPolicy
 from holdfast.service.tokens import Role
 
@@ -73,7 +74,8 @@ class Route:
 
     path: FastAPI's form, `{product_id}` for a part. codes: the problems that this call has beside the common ones,
     by status. also: other good statuses and their answers' models. conditional: If-Match is taken. any_part: a part
-    that cannot name anything is passed on, since this call has an answer to it.
+    that cannot name anything is passed on, since this call has an answer to it. priority: who is served first when not
+    all can be; None: served whatever else there is to do.
     """
 
     method: str
@@ -95,6 +97,7 @@ class Route:
     any_part: bool = False
     waits_for_tokens: bool = False
     lane: Lane = Lane.COMMANDS
+    priority: Priority | None = Priority.CART
     codes: Mapping[int, tuple[str, ...]] = field(default_factory=dict)
 
     @property

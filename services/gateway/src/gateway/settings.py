@@ -57,6 +57,10 @@ class GatewaySettings(ServiceSettings):
     )
     session_rate_burst: int = Field(start.SESSION_RATE.burst, ge=1, description="new sessions of one address at once")
 
+    calls_at_once: int = Field(
+        start.ADMISSION.first, ge=start.ADMISSION.smallest, le=start.ADMISSION.largest,
+        description="calls taken on at once at the start; then it follows how many are answered late",
+    )  # fmt: skip
     last_good_bytes: int = Field(
         32 * 1024 * 1024, ge=0, description="memory for the catalogue's last good answers: 8,000 pages of 4 KiB"
     )

@@ -57,6 +57,14 @@ class BulkheadFull(ResilienceError):
         self.retry_after_s = retry_after_s
 
 
+class Overloaded(ResilienceError):
+    """The process has more to do than it can do in time; this call was not begun."""
+
+    def __init__(self, *, retry_after_s: int = 1) -> None:
+        super().__init__(f"more calls than can be answered in time, try again in {retry_after_s} s")
+        self.retry_after_s = retry_after_s
+
+
 class RateLimited(ResilienceError):
     """A caller used up its rate. `limit` and `remaining` count requests, `reset_s` is until the quota is whole."""
 

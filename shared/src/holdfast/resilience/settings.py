@@ -112,6 +112,37 @@ class RateSettings:
     """Buckets kept at once; full ones are dropped first, then the least recently used (memory is bounded)."""
 
 
+@dataclass(frozen=True, slots=True)
+class AdmissionSettings:
+    """What one process takes on at once, and what it sheds."""
+
+    first: int = 100
+    """Calls at once at the start: what two gateways on two cores do within a quarter of a read's time."""
+    smallest: int = 20
+    """Never fewer (concurrency-limits): a slow dependency of some calls must not shut the others out."""
+    largest: int = 200
+    """Never more: behind it every call would only wait."""
+    window_s: float = 1.0
+    least_calls: int = 10
+    """A window lasts until it has this many calls: fewer say nothing."""
+    late_share: float = 0.1
+    """More late calls than this and the limit shrinks: one slow dependency's few calls do not count as overload."""
+    late_after: float = 0.25
+    """A call is late after this share of its total deadline: 200 ms for a read, under the attempt timeout of 250 ms, so
+    that calls are shed here before attempts time out there and open breakers."""
+    decrease: float = 0.9
+    increase: float = 5.0
+    """Calls a window: from the smallest to the first limit in 16 s."""
+    shares: tuple[float, float, float, float] = (1.0, 0.9, 0.75, 0.5)
+    """Of the limit, for checkout, cart, browse and recommendations: the last tenth is the checkouts' alone."""
+    queue: int = 16
+    """Calls that wait for a place: less than a tenth of a second's worth."""
+    max_wait_s: float = 0.05
+    """Longest wait; a burst passes within it, an overload does not."""
+
+
+ADMISSION = AdmissionSettings()
+
 # Bulkheads: 2 x peak rate x healthy p99. Tokens waited for have their own, so that a dead projector holds up only them.
 QUERY_BULKHEAD = BulkheadSettings(limit=32, queue=16)
 COMMAND_BULKHEAD = BulkheadSettings(limit=16, queue=8)

@@ -14,7 +14,7 @@ from prometheus_client import CollectorRegistry
 from holdfast.service import problems
 from holdfast.service.health import Health, health_router
 from holdfast.service.logs import configure
-from holdfast.service.middleware import RequestMetrics, RequestMiddleware
+from holdfast.service.middleware import Admit, RequestMetrics, RequestMiddleware, admit_all
 from holdfast.service.settings import ServiceSettings, refuse_start
 from holdfast.service.tokens import KeyInvalid, TokenVerifier
 
@@ -39,6 +39,7 @@ def create_app(  # every part of a service that differs is a named argument
     registry: CollectorRegistry | None = None,
     lifespan: Lifespan = _no_lifespan,
     total_s: Callable[[str, str], float] = lambda _method, _path: _INTERNAL_TOTAL_S,
+    admit: Admit = admit_all,
     edge: bool = False,
     **fastapi_options: Any,
 ) -> FastAPI:
@@ -58,7 +59,7 @@ def create_app(  # every part of a service that differs is a named argument
     app.include_router(health_router(service, settings.replica, health or Health(), registry))
     for router in routers:
         app.include_router(router)
-    app.add_middleware(RequestMiddleware, total_s=total_s, metrics=RequestMetrics(registry))
+    app.add_middleware(RequestMiddleware, total_s=total_s, metrics=RequestMetrics(registry), admit=admit)
     return app
 
 

@@ -3,6 +3,7 @@
 import asyncio
 import time
 from collections.abc import Callable
+from contextlib import AbstractAsyncContextManager, nullcontext
 from typing import Final
 
 import structlog
@@ -11,9 +12,9 @@ from starlette.datastructures import Headers, MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from holdfast.resilience.deadline import Deadline, InvalidTimeout
-from holdfast.resilience.errors import DeadlineExceeded
+from holdfast.resilience.errors import DeadlineExceeded, Overloaded
 from holdfast.service.context import CallerGone, RequestContext, child_traceparent, enter, request_id_from
-from holdfast.service.problems import Problem, problem_response
+from holdfast.service.problems import Problem, problem_response, resilience_problem
 
 log = structlog.get_logger(__name__)
 MAX_BODY_BYTES: Final = 64 * 1024
@@ -49,17 +50,30 @@ class RequestMetrics:
 _KNOWN_METHODS: Final = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
 
 
+Admit = Callable[[str, str, float], AbstractAsyncContextManager[None]]
+"""(method, path, total_s) -> what is held while the request is served; entering it raises Overloaded."""
+
+
+def admit_all(_method: str, _path: str, _total_s: float) -> AbstractAsyncContextManager[None]:
+    """Take on whatever comes."""
+    return nullcontext()
+
+
 class RequestMiddleware:
     """Wraps every HTTP request.
 
     `total_s(method, path)` is this service's own limit in seconds; X-Request-Timeout-Ms can only shorten it.
-    The body is read whole (at most 64 KiB) before the application runs, within the deadline.
+    The body is read whole (at most 64 KiB) before the application runs, within the deadline, and only once `admit` has
+    let the request in.
     """
 
-    def __init__(self, app: ASGIApp, *, total_s: Callable[[str, str], float], metrics: RequestMetrics) -> None:
+    def __init__(
+        self, app: ASGIApp, *, total_s: Callable[[str, str], float], metrics: RequestMetrics, admit: Admit = admit_all
+    ) -> None:
         self._app = app
         self._total_s = total_s
         self._metrics = metrics
+        self._admit = admit
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
@@ -88,13 +102,13 @@ class RequestMiddleware:
                 raise Problem(
                     422, "invalid", str(invalid_timeout), errors=[("X-Request-Timeout-Ms", str(invalid_timeout))]
                 )
-            async with context.deadline.limit():
+            async with context.deadline.limit(), self._admit(method, path, own_s):
                 if method in _WITH_BODY:
                     body = await _read_body(headers, receive)
                     watch = asyncio.create_task(_watch(receive, context.caller_gone))
                     receive = _replay(body, context.caller_gone)
                 await self._app(scope, receive, answer)
-        except (Problem, DeadlineExceeded) as error:
+        except (Problem, DeadlineExceeded, Overloaded) as error:
             if not status:
                 await problem_response(_as_problem(error), path)(scope, receive, answer)
         except CallerGone:
@@ -129,10 +143,12 @@ def _context(headers: Headers, own_s: float) -> tuple[RequestContext, InvalidTim
     return context, invalid
 
 
-def _as_problem(error: Problem | DeadlineExceeded) -> Problem:
+def _as_problem(error: Problem | DeadlineExceeded | Overloaded) -> Problem:
     if isinstance(error, Problem):
         return error
-    return Problem(504, "deadline-exceeded", str(error), headers={"Retry-After": "1"})
+    problem = resilience_problem(error, edge=True)
+    assert problem is not None
+    return problem
 
 
 async def _read_body(headers: Headers, receive: Receive) -> bytes:

@@ -10,7 +10,7 @@ from fastapi.exceptions import RequestValidationError
 from fastapi.responses import Response
 from starlette.exceptions import HTTPException
 
-from holdfast.resilience.errors import BulkheadFull, DeadlineExceeded, DependencyUnavailable, RateLimited
+from holdfast.resilience.errors import BulkheadFull, DeadlineExceeded, DependencyUnavailable, Overloaded, RateLimited
 from holdfast.service.context import current_or_none
 
 MEDIA_TYPE: Final = "application/problem+json"
@@ -26,6 +26,7 @@ TITLES: Final[Mapping[str, str]] = {
     "invalid": "The request is not valid",
     "dependency-unavailable": "A part of the shop is away",
     "bulkhead-full": "Too many requests at once",
+    "overloaded": "More than the shop can answer now",
     "deadline-exceeded": "The time for the answer is over",
     "rate-limited": "Too many requests",
     "internal": "Something went wrong here",
@@ -96,6 +97,8 @@ def resilience_problem(error: Exception, *, edge: bool) -> Problem | None:
             return Problem(503, "dependency-unavailable", str(error), headers=headers)
         case BulkheadFull():
             return Problem(503, "bulkhead-full", str(error), headers={"Retry-After": str(error.retry_after_s)})
+        case Overloaded():
+            return Problem(503, "overloaded", str(error), headers={"Retry-After": str(error.retry_after_s)})
         case RateLimited():
             return Problem(429, "rate-limited", str(error), headers={"Retry-After": str(error.retry_after_s)})
     return None
@@ -160,5 +163,5 @@ def install(app: FastAPI, *, edge: bool = False) -> None:
     app.add_exception_handler(Problem, on_problem)
     app.add_exception_handler(RequestValidationError, on_validation)
     app.add_exception_handler(HTTPException, on_http)
-    for kind in (DeadlineExceeded, DependencyUnavailable, BulkheadFull, RateLimited):
+    for kind in (DeadlineExceeded, DependencyUnavailable, BulkheadFull, Overloaded, RateLimited):
         app.add_exception_handler(kind, on_resilience)

@@ -1,0 +1,75 @@
+"""Over its limit the gateway sheds the least important calls, early, and says so."""
+
+import asyncio
+import time
+from collections import Counter
+from contextlib import AsyncExitStack
+from typing import Any
+
+import httpx
+import pytest
+from httpx_aiohttp import AiohttpTransport
+
+
+@pytest.fixture
+async def shop(stack: AsyncExitStack, kit: Any) -> Any:
+    return await kit.open_shop(stack, calls_at_once=20)
+
+
+@pytest.fixture
+async def crowd(stack: AsyncExitStack, shop: Any) -> httpx.AsyncClient:
+    """A client that may hold more connections than the gateway takes calls, which httpx's own pool is too slow for."""
+    transport = AiohttpTransport(limits=httpx.Limits(max_connections=400))
+    client = httpx.AsyncClient(base_url=shop.http.base_url, timeout=5, transport=transport, trust_env=False)
+    return await stack.enter_async_context(client)
+
+
+async def test_a_flood_of_browsing_is_shed_and_leaves_carts_checkouts_and_operations_served(
+    shop: Any, crowd: httpx.AsyncClient, kit: Any
+) -> None:
+    shop.query.then_hang(0.2)
+    shop.command.then(201, {"order_id": kit.ORDER_ID})
+    flood = [asyncio.create_task(crowd.get("/api/products", params={"q": str(n)})) for n in range(100)]
+    await asyncio.sleep(0.1)
+    headers = {"Authorization": f"Bearer {kit.token()}"}
+    for number in range(5):
+        key = {"Idempotency-Key": f"key-{number}"}
+        bought = await crowd.post("/api/checkout", json={"payment_token": "tok_visa"}, headers=headers | key)
+        put = await crowd.post("/api/cart/items", json={"product_id": "A", "quantity": 1}, headers=headers)
+        assert (bought.status_code, put.status_code) == (201, 201)
+    shedding = (await crowd.get("/api/ops/status")).json()["shedding"]
+    assert shedding["limit"] == 20
+    assert shedding["shed"]["browse"] > 40
+    assert shedding["shed"]["checkout"] == shedding["shed"]["cart"] == 0
+    answers = await asyncio.gather(*flood)
+    codes = Counter(answer.status_code if answer.status_code == 200 else answer.json()["code"] for answer in answers)
+    assert codes["overloaded"] > 40, codes
+    shed = next(answer for answer in answers if answer.status_code == 503 and answer.json()["code"] == "overloaded")
+    assert 1 <= int(shed.headers["retry-after"]) <= 5
+    metrics = (await crowd.get("/metrics")).text
+    assert 'gateway_shed_total{priority="browse"}' in metrics
+    assert "gateway_admission_limit 20.0" in metrics
+
+
+async def test_what_is_shed_is_answered_before_its_body_has_come(shop: Any, kit: Any) -> None:
+    host, port = shop.http.base_url.host, shop.http.base_url.port
+    head = (
+        f"POST /api/cart/items HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer {kit.token()}\r\n"
+        "Content-Type: application/json\r\nContent-Length: 40\r\n\r\n"
+    ).encode()
+
+    async def begin() -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
+        reader, writer = await asyncio.open_connection(host, port)
+        writer.write(head)
+        await writer.drain()
+        return reader, writer
+
+    waiting = [await begin() for _ in range(34)]  # nine tenths of 20 and the queue
+    await asyncio.sleep(0.02)
+    begun = time.perf_counter()
+    reader, writer = await begin()
+    status = await reader.readline()
+    assert status.startswith(b"HTTP/1.1 503")
+    assert time.perf_counter() - begun < 0.05
+    for _, other in [*waiting, (reader, writer)]:
+        other.close()
