@@ -118,6 +118,9 @@ def extra_of(route: Route) -> dict[str, Any]:
     ]
     required: list[dict[str, list[str]]] = [{SECURITY: []}]
     shared = {str(status): {"$ref": _REF.format("responses", name)} for status, name in _shared(route).items()}
+    if route.reads and route.target == "query-service" and not route.waits_for_tokens:
+        token = next(parameter for parameter in parameters if parameter["name"] == "Consistency-Token")
+        token["description"] = "checked and else ignored: this answer may be about 2 s behind"
     return {
         "parameters": parameters,
         "security": required if route.callers else [{}, *required],
