@@ -14,6 +14,6 @@ UV_VERSION=0.13.9
 echo "installing the locked dependencies into .venv" >&2
 .venv/bin/uv pip install -q --python .venv/bin/python --require-hashes -r requirements.lock
 own=()
-for dir in shared services/*/ embedded tools; do [[ -f $dir/pyproject.toml ]] && own+=(-e "$dir"); done
+for dir in shared services/*/ embedded tools load-tests; do [[ -f $dir/pyproject.toml ]] && own+=(-e "$dir"); done
 .venv/bin/uv pip install -q --python .venv/bin/python --no-deps --no-build-isolation "${own[@]}"
 echo "$want" > "$stamp"
