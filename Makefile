@@ -28,8 +28,9 @@ BOUNDED := timeout --foreground --signal=INT --kill-after=60
 FAULTS := tests/embedded_stack/test_replica_faults.py
 PURE := shared/tests/resilience services/command-service/tests/domain \
   services/payment-service/tests/test_charge_rules.py services/projector-service/tests/test_projection.py
+PARTS := shared/tests services embedded/tests tools/tests load-tests/tests
 
-SOURCES := $(wildcard shared/src services/*/src embedded/src tools/src load-tests/*/src)
+SOURCES := $(wildcard shared/src services/*/src embedded/src tools/src load-tests/src)
 
 # A task that needs a variable says so: $(call need,NAME,make logs NAME=relay)
 need = $(if $($(1)),,$(error $(1) is missing; for example: $(2)))
@@ -110,7 +111,7 @@ test: setup fetch ## the checks, then all tests, with coverage of the pure code;
 	@$(MAKE) check
 	if [ -n "$(ARGS)" ]; then exec $(BIN)/pytest $(ARGS); fi
 	$(BOUNDED) 300 $(BIN)/coverage run -m pytest -q $(AGAIN) $(PURE)
-	$(BOUNDED) 1200 $(BIN)/pytest -q $(AGAIN) -n 2 --dist loadfile $(addprefix --ignore=,$(PURE) tests/embedded_stack)
+	$(BOUNDED) 1200 $(BIN)/pytest -q $(AGAIN) -n 2 --dist loadfile $(addprefix --ignore=,$(PURE)) $(PARTS)
 	$(BOUNDED) 900 $(BIN)/pytest $(AGAIN) --ignore=$(FAULTS) tests/embedded_stack
 test-faults: setup fetch ## lose replicas under open load, 60 s each: wants a machine with nothing else to do
 	@HOLDFAST_FULL=1 $(BIN)/pytest -s $(FAULTS)
