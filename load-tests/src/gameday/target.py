@@ -9,8 +9,11 @@ from pathlib import Path
 from typing import Final, NamedTuple
 
 from embedded.control import NotRunning
+from embedded.places import state_dir
 from embedded.stack import Stack
+from gameday.faults.docker import DockerFaults
 from gameday.faults.embedded import EmbeddedFaults
+from gameday.faults.engine import Project
 from gameday.faults.fault import Faults, Refused
 
 ROOT: Final = Path(__file__).resolve().parents[3]
@@ -74,7 +77,7 @@ def target(on: str) -> Target:
 
     Raises Refused when none runs there.
     """
-    ways = {"local": _local}
+    ways = {"local": _local, "docker": _docker}
     if on not in ways:
         raise Refused(f"a shop runs on {' or '.join(ways)}, not on {on!r}")
     return ways[on]()
@@ -88,3 +91,15 @@ def _local() -> Target:
         raise Refused(str(error)) from error
     inside = (sys.executable, "-m", "embedded", "run", "--state", str(stack.state.path))
     return Target("local", list(filter(None, gateways.split(","))), EmbeddedFaults(stack), inside)
+
+
+def _docker() -> Target:
+    project = Project.of_environment()
+    gateways = [
+        f"http://127.0.0.1:{port}"
+        for container in project.containers().values()
+        if container.service == "gateway"
+        for port in container.ports
+    ]
+    inside = ("docker", "compose", "run", "--rm", "-T", "tools")
+    return Target("docker", gateways, DockerFaults(project, state_dir()), inside)
