@@ -59,7 +59,8 @@ class DockerFaults:
         containers, networks = self._project.containers(), self._project.networks()
         found = [self._suffers(name, container, networks) for name, container in containers.items()]
         payment = containers.get(PAYMENT)
-        return [one for one in found if one] + (_knobs(payment).active() if payment else [])
+        knobs = _knobs(payment).active() if payment and payment.running and not payment.paused else []
+        return [one for one in found if one] + knobs
 
     def _check(self, fault: Fault) -> dict[str, Container]:
         containers = self._project.containers()
