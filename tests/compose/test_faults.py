@@ -13,6 +13,7 @@ import httpx
 import pytest
 
 import journeys
+from gameday.faults.engine import Project
 from gameday.faults.fault import Fault, Faults, Kind, Refused
 from gameday.target import Target, target
 from holdfast_tools.shop import Shop
@@ -87,6 +88,7 @@ def test_a_slow_gateway_answers_later(shop: Target, faults: Faults) -> None:
 def test_a_fault_ends_though_its_tool_was_killed(faults: Faults, kind: Kind) -> None:
     code = f"""
 import time
+from gameday.faults.engine import Project
 from gameday.faults.fault import Fault, Kind
 from gameday.target import target
 target("docker").faults.inject(Fault("payment", Kind.{kind.name}, for_s=4))
@@ -105,10 +107,8 @@ time.sleep(60)
 @pytest.mark.parametrize("kind", PROCESS_FAULTS)
 def test_what_a_killed_keeper_left_is_calmed(faults: Faults, kind: Kind) -> None:
     faults.inject(Fault("payment", kind, for_s=600))
-    found = subprocess.run(
-        ["pgrep", "-f", "gameday.faults.keeper .* payment "], capture_output=True, text=True, check=True
-    )
-    (keeper,) = found.stdout.split()
+    mine = f"gameday.faults.keeper {Project.of_environment().name} .* payment "
+    (keeper,) = subprocess.run(["pgrep", "-f", mine], capture_output=True, text=True, check=True).stdout.split()
     subprocess.run(["kill", "-9", keeper], check=True)
     assert faults.calm() == ["payment"]
     eventually(lambda: faults.serves("payment"))
