@@ -53,7 +53,15 @@ class DockerFaults:
         return all(self._serves(name, containers[name], networks) for name in members(part, list(containers)))
 
     def calm(self) -> Sequence[str]:
-        return [name for name, container in self._project.containers().items() if self._lift(name, container)]
+        lifted, left = [], []
+        for name, container in self._project.containers().items():
+            try:
+                lifted += [name] if self._lift(name, container) else []
+            except Refused as error:  # the others are lifted all the same
+                left.append(f"{name}: {error}")
+        if left:
+            raise Refused("; ".join(left))
+        return lifted
 
     def suffering(self) -> Sequence[Suffering]:
         containers, networks = self._project.containers(), self._project.networks()
