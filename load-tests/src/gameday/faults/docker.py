@@ -3,6 +3,7 @@
 import time
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from pathlib import Path
 from typing import Final
 
@@ -94,6 +95,7 @@ class DockerFaults:
                 self._project.heal(part)
                 self._record.forget(part)
                 raise
+            self._record.write(part, replace(entry, ends_at=time.time() + fault.for_s))
 
     def _do(self, container: Container, kind: Kind) -> None:
         match kind:
