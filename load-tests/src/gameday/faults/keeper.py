@@ -41,7 +41,6 @@ class Keeper:
 
     def __init__(self, project: Project, record: Record, part: str, token: str) -> None:
         self._project, self._record, self._part, self._token = project, record, part, token
-        self._container = project.containers()[part].id
 
     def keep(self) -> None:
         """Returns when the fault has been ended, by this keeper or by others."""
@@ -63,7 +62,7 @@ class Keeper:
         began = time.monotonic()
         for do, until_s in (("pause", entry.stopped_share * SLOW_PERIOD_S), ("unpause", SLOW_PERIOD_S)):
             with contextlib.suppress(Refused):
-                self._if_current(partial(docker, do, self._container))
+                self._if_current(partial(docker, do, entry.container))
             time.sleep(max(0.0, began + until_s - time.monotonic()))
 
     def _current(self) -> Entry | None:
