@@ -31,9 +31,13 @@ _TRIES: Final = 60
 def start(project: Project, record: Record, part: str, entry: Entry) -> None:
     """Starts the keeper of a fault that is on record; returns once it runs by itself. Raises Refused."""
     command = [sys.executable, "-m", "gameday.faults.keeper", project.name, str(record.directory), part, entry.token]
-    done = subprocess.run(command, stdin=subprocess.DEVNULL, capture_output=True, check=False, timeout=30)
+    try:
+        done = subprocess.run(command, stdin=subprocess.DEVNULL, capture_output=True, check=False, timeout=30)
+    except subprocess.TimeoutExpired as error:
+        raise Refused(f"{part} is left alone: nobody would be there in time to end its fault") from error
     if done.returncode:
-        raise Refused(f"nobody would end the fault: {done.stderr.decode(errors='replace').strip()}")
+        said = done.stderr.decode(errors="replace").strip().splitlines() or [str(done.returncode)]
+        raise Refused(f"{part} is left alone: nobody would end its fault: {said[-1]}")
 
 
 class Keeper:
