@@ -9,10 +9,10 @@ import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
-import httpx
 import pytest
 
 import journeys
+from embedded import probes
 from gameday.faults.engine import Project
 from gameday.faults.fault import Fault, Faults, Kind, Refused
 from gameday.target import Target, target
@@ -42,16 +42,9 @@ def eventually(holds: Callable[[], object], within_s: float = 60) -> None:
         time.sleep(0.1)
 
 
-def answered(shop: Target, timeout_s: float = 1.0) -> list[bool]:
-    """Whether each gateway answers."""
-    return [_answers(url, timeout_s) for url in shop.gateways]
-
-
-def _answers(url: str, timeout_s: float) -> bool:
-    try:
-        return httpx.get(f"{url}/healthz", timeout=timeout_s, trust_env=False).status_code == 200
-    except httpx.TransportError:
-        return False
+def answered(shop: Target) -> list[bool]:
+    """Whether each gateway answers within a second."""
+    return [probes.get(int(url.rpartition(":")[2]), "/healthz") is not None for url in shop.gateways]
 
 
 @pytest.mark.parametrize("kind", [Kind.KILL, Kind.PAUSE, Kind.PARTITION])
@@ -67,21 +60,19 @@ def test_a_gateway_does_not_answer_until_the_fault_ends_by_itself(shop: Target, 
 
 
 def test_a_slow_gateway_answers_later(shop: Target, faults: Faults) -> None:
-    def mean_s() -> float:
+    def median_s() -> float:
         took = []
         for _ in range(20):
             time.sleep(random.random() / 4)
             began = time.monotonic()
-            assert _answers(shop.gateways[0], timeout_s=5)
+            assert all(answered(shop))
             took.append(time.monotonic() - began)
-        return statistics.mean(took)
+        return statistics.median(took)
 
-    healthy_s = mean_s()
+    healthy_s = median_s()
     faults.inject(Fault("gateway", Kind.SLOW, for_s=60))
-    # a call waits 80 ms on average: with a probability of 0.8 for half of the 200 ms
-    assert mean_s() > healthy_s + 0.03
-    faults.lift("gateway")
-    assert mean_s() < healthy_s + 0.03
+    # of two gateways one that stands still is met in half of the calls for 75 ms or more
+    assert median_s() > healthy_s + 0.03
 
 
 @pytest.mark.parametrize("kind", PROCESS_FAULTS)

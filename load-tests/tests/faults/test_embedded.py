@@ -45,13 +45,13 @@ def eventually(holds: Callable[[], object], within_s: float = SOON_S) -> None:
 def get(stack: Stack, part: str, timeout_s: float = SOON_S) -> float:
     """Seconds until the part has answered."""
     began = time.monotonic()
-    assert httpx.get(f"{stack.url(part)}/healthz", timeout=timeout_s, trust_env=False).status_code == 200
+    assert httpx.get(f"{stack.url(part)}/healthz", timeout=timeout_s, trust_env=False, verify=False).status_code == 200
     return time.monotonic() - began
 
 
 def charge(stack: Stack, order: str, timeout_s: float = SOON_S) -> httpx.Response:
     url = f"{stack.url('payment')}/charges/018f0000-0000-7000-8000-{order:0>12}"
-    return httpx.put(url, json=VISA, timeout=timeout_s, trust_env=False)
+    return httpx.put(url, json=VISA, timeout=timeout_s, trust_env=False, verify=False)
 
 
 def test_a_killed_part_does_not_answer_and_comes_back_by_itself(stack: Stack, faults: EmbeddedFaults) -> None:
@@ -73,17 +73,17 @@ def test_a_paused_part_hangs_until_its_time_is_over(stack: Stack, faults: Embedd
 
 
 def test_a_slow_part_answers_later(stack: Stack, faults: EmbeddedFaults) -> None:
-    def mean_s() -> float:
+    def median_s() -> float:
         took = []
         for _ in range(20):
             time.sleep(random.random() / 10)
             took.append(get(stack, "payment"))
-        return statistics.mean(took)
+        return statistics.median(took)
 
-    healthy_s = mean_s()
+    healthy_s = median_s()
     faults.inject(Fault("payment", Kind.SLOW, for_s=30, stopped_share=0.8))
-    # a call waits 32 ms on average: with a probability of 0.8 for half of the 80 ms
-    assert mean_s() > healthy_s + 0.015
+    # half of the calls wait for 30 ms or more: a fifth waits for nothing, the others up to 80 ms
+    assert median_s() > healthy_s + 0.015
     assert not faults.serves("payment")
 
 
