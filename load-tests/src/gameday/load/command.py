@@ -141,6 +141,7 @@ def main() -> int:
             locust_run.run(Run(checked, folder, options, Console(stderr=True)).work, options.out / "locust")
         finally:
             folder.close()
+            folder.discard()
         return 0
 
     return refusing(_NAME, work)

@@ -31,6 +31,14 @@ class RunFolder:
         new.write_text(json.dumps(load, indent=2) + "\n", encoding="utf-8")
         os.replace(new, self.path / "load.json")
 
+    def discard(self) -> None:
+        """A run that never began leaves nothing behind."""
+        if not (self.path / "load.json").exists():
+            for file in (self.path / "requests.csv", self.path / "acks.jsonl", *self.path.glob("locust_*.csv")):
+                file.unlink(missing_ok=True)
+            if not any(self.path.iterdir()):
+                self.path.rmdir()
+
     def close(self) -> None:
         self.records.close()
         self.acks.close()

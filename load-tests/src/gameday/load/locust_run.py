@@ -53,7 +53,11 @@ def run(work: Callable[[Callable[[Record], None]], None], csv: Path) -> None:
 
         @task
         def play(self) -> None:
-            gevent.spawn(work, lambda record: fire(self.environment.events, record)).link(result)
+            try:
+                work(lambda record: fire(self.environment.events, record))
+                result.set(None)
+            except BaseException as error:
+                result.set_exception(error)
             gevent.sleep(float("inf"))  # a user whose task ends would begin it again
 
     logging.getLogger("locust").setLevel(logging.WARNING)
@@ -64,8 +68,8 @@ def run(work: Callable[[Callable[[Record], None]], None], csv: Path) -> None:
     try:
         runner.start(1, spawn_rate=1)
         result.get()
-    finally:
         gevent.sleep(1.1)  # the writer writes once a second
+    finally:
         runner.quit()
         writing.kill()
         writer.close_files()
