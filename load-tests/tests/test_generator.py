@@ -13,7 +13,7 @@ from gameday.load.generator import Generator
 from gameday.load.market import Market
 from gameday.load.mix import MIX, Step, parse
 from gameday.load.performer import Performer
-from gameday.load.records import Outcome, Record
+from gameday.load.records import Record
 from gameday.load.scene import Book, Scene
 from gameday.load.schedule import Arrival, poisson
 from shop_double import Serve, Told
@@ -51,10 +51,8 @@ def test_a_slow_shop_is_asked_at_the_planned_times_all_the_same(serve: Serve) ->
     assert (played.planned, played.sent, played.dropped, played.unoffered) == (len(plan), len(plan), 0, 0)
     assert sorted(record.intended for record in run.records) == pytest.approx([began + one.at_s for one in plan])
     assert all(record.ended - record.intended >= 0.5 for record in run.records)
-    assert {record.outcome for record in run.records} == {Outcome.OK}
-    late_s = sorted(record.sent - record.intended for record in run.records)
-    assert late_s[len(late_s) // 2] < 0.1
-    assert 0 <= played.lag_p99_ms < 1000
+    under_way = [sum(other.sent <= one.sent < other.ended for other in run.records) for one in run.records]
+    assert max(under_way) > 15  # 60 a second for half a second each: about 30 at once, where a closed loop has few
 
 
 def test_more_under_way_than_can_be_is_counted_and_not_waited_for(
@@ -81,7 +79,6 @@ def test_when_it_is_stopped_no_more_come_and_those_under_way_are_finished(serve:
     played = run.generator.play(plan, run.client.now())
     assert 20 < played.planned < 100
     assert played.planned == played.sent == len(run.records)
-    assert {record.outcome for record in run.records} == {Outcome.OK}
 
 
 def test_one_seed_asks_for_the_same_things(serve: Serve, tmp_path: Path) -> None:
