@@ -1,13 +1,10 @@
-"""The search for the highest rate that is served well, and the file it is kept in."""
-
-import json
-from pathlib import Path
+"""The search for the highest rate that is served well."""
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gameday.load.capacity import LATE_MS, P99_MS, Probe, best, highest_good, read_capacity
+from gameday.load.capacity import LATE_MS, P99_MS, Probe, best, highest_good
 from holdfast_tools.command_line import UserError
 
 
@@ -53,22 +50,3 @@ def test_a_shop_that_serves_nothing_has_no_capacity() -> None:
 def test_failures_slowness_and_a_late_generator_are_each_too_much(bad: Probe) -> None:
     assert not bad.good
     assert "too much" in str(bad)
-
-
-def test_the_file_is_read_back(tmp_path: Path) -> None:
-    path = tmp_path / "capacity.json"
-    path.write_text(json.dumps({"per_s": 123.4}))
-    assert read_capacity(path) == 123.4
-
-
-@pytest.mark.parametrize("content", ["", "[]", "{}", '{"per_s": "many"}', '{"per_s": null}'])
-def test_a_file_that_is_none_is_refused(tmp_path: Path, content: str) -> None:
-    path = tmp_path / "capacity.json"
-    path.write_text(content)
-    with pytest.raises(UserError, match="make capacity"):
-        read_capacity(path)
-
-
-def test_no_file_says_how_to_get_one(tmp_path: Path) -> None:
-    with pytest.raises(UserError, match="make capacity"):
-        read_capacity(tmp_path / "capacity.json")
