@@ -75,7 +75,7 @@ class Preparation:
         self._dice = random.Random()
 
     def stock_up(self, seconds: float = START_S) -> int:
-        """Make a stock for so many seconds; how many came. Raises UserError when they are not served, or when stopped."""
+        """Make a stock for so many seconds; how many came. Raises UserError when not served, or when stopped."""
         before = len(self._crowd)
         for _ in range(_ROUNDS):
             missing = self._demand.missing(self._crowd, seconds)
