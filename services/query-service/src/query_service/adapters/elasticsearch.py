@@ -1,6 +1,5 @@
 """The read model in Elasticsearch, read through its aliases, guarded by bulkhead, breaker, timeout and deadline."""
 
-import asyncio
 import logging
 from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from typing import Any, Final, TypeVar
@@ -18,6 +17,7 @@ from elasticsearch import (
 from holdfast.contracts.documents import alias
 from holdfast.contracts.messages import Topic
 from holdfast.resilience.deadline import Deadline
+from holdfast.resilience.errors import DeadlineExceeded
 from holdfast.resilience.guard import Guard
 from holdfast.resilience.outcome import Outcome, errors_are_failures
 from query_service.adapters.names import NamedNode
@@ -113,8 +113,12 @@ class ReadIndex:
 
     async def _call(self, deadline: Deadline, ask: Callable[[], Awaitable[Any]]) -> Json:
         try:
-            async with self._guard(deadline):
+            async with self._guard(deadline.at_most(self._timeout_s)):
                 return await self._ask(ask)
+        except DeadlineExceeded as error:
+            if deadline.expired:
+                raise
+            raise self._guard.unavailable("timeout") from error
         except NotFoundError as error:
             # No such alias (a document that is not there is no error here): this topic's reads are away, while to the
             # breaker, which guards all topics, Elasticsearch answered.
@@ -122,10 +126,7 @@ class ReadIndex:
 
     async def _ask(self, ask: Callable[[], Awaitable[Any]]) -> Json:
         try:
-            async with asyncio.timeout(self._timeout_s):
-                answer = await ask()
-        except TimeoutError as error:
-            raise self._guard.unavailable("timeout") from error
+            answer = await ask()
         except ApiError as error:
             if refused(error):
                 raise
