@@ -149,7 +149,21 @@ class AdmissionSettings:
     """Longest wait; a burst passes within it, an overload does not."""
 
 
+@dataclass(frozen=True, slots=True)
+class CacheSettings:
+    """How long a kept answer may be given, in seconds of its age; the last two begin when it is no longer fresh."""
+
+    max_age_s: float
+    stale_while_revalidate_s: float
+    stale_if_error_s: float
+
+
 ADMISSION = AdmissionSettings()
+
+# Names and prices seldom change, what is in a list and in stock changes sooner. A list that is fresh is no older than a
+# list may be without a cache.
+PRODUCT_CACHE = CacheSettings(max_age_s=5, stale_while_revalidate_s=30, stale_if_error_s=600)
+SEARCH_CACHE = CacheSettings(max_age_s=2, stale_while_revalidate_s=10, stale_if_error_s=120)
 
 # Bulkheads: 2 x peak rate x healthy p99. Tokens waited for have their own, so that a dead projector holds up only them.
 QUERY_BULKHEAD = BulkheadSettings(limit=32, queue=16)
