@@ -176,10 +176,10 @@ async def start_standin(stack: AsyncExitStack) -> StandIn:
 
 
 async def open_shop(stack: AsyncExitStack, **settings: object) -> Shop:
-    """A gateway with one replica of each service, and these settings."""
+    """A gateway with one replica of each service, and these settings; reads at its start would be in the way."""
     query, command = await start_standin(stack), await start_standin(stack)
-    urls = {"query_urls": query.url, "command_urls": command.url}
-    http = await serve_gateway(stack, GatewaySettings(**(urls | settings)))  # type: ignore[arg-type]
+    usual = {"query_urls": query.url, "command_urls": command.url, "warm_cache": False}
+    http = await serve_gateway(stack, GatewaySettings(**(usual | settings)))  # type: ignore[arg-type]
     return Shop(http, query, command)
 
 

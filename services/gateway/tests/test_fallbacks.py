@@ -92,7 +92,7 @@ async def test_with_both_away_a_cart_is_503(shop: Any) -> None:
 
 @pytest.mark.parametrize("path", ["/api/products?q=mug", "/api/products/A", "/api/products/A/recommendations"])
 async def test_without_any_service_the_catalogue_is_the_last_good_one(shop: Any, path: str) -> None:
-    shop.query.then(200, {"items": ["mug"]}, Served_From="read-model", Age="3")
+    shop.query.then(200, {"items": ["mug"]}, Served_From="read-model", Degraded="projection-lag", Age="60")
     await shop.call("GET", path)
     await shop.query.stop()
     await shop.command.stop()
@@ -101,21 +101,15 @@ async def test_without_any_service_the_catalogue_is_the_last_good_one(shop: Any,
     assert answer.headers["content-type"] == "application/json"
     assert answer.headers["served-from"] == "cache"
     assert answer.headers["degraded"] == "read-model-unavailable"
-    assert int(answer.headers["age"]) >= 3
+    assert int(answer.headers["age"]) >= 60
 
 
 async def test_one_product_is_rather_fresh_from_the_write_model_than_stale(shop: Any) -> None:
-    shop.query.then(200, {"from": "read model"})
+    shop.query.then(200, {"from": "read model"}, Degraded="projection-lag", Age="60")
     await shop.call("GET", "/api/products/A")
     await shop.query.stop()
     shop.command.then(200, {"from": "write model"})
     assert (await shop.call("GET", "/api/products/A")).json() == {"from": "write model"}
-
-
-async def test_a_healthy_read_is_never_answered_from_the_cache(shop: Any) -> None:
-    for version in (1, 2):
-        shop.query.then(200, {"version": version})
-        assert (await shop.call("GET", "/api/products?q=mug")).json() == {"version": version}
 
 
 async def test_the_order_of_parameters_does_not_matter_to_the_cache(shop: Any) -> None:

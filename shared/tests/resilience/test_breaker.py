@@ -12,8 +12,16 @@ from holdfast.resilience.outcome import Outcome
 MIDDLE = 0.5  # a draw that leaves the open time as it is
 
 
-def make(clock: FakeClock, *, chance: float = MIDDLE, waits_for_probe: bool = False) -> CircuitBreaker:
-    return CircuitBreaker("query", clock=clock, rng=lambda: chance, waits_for_probe=waits_for_probe)
+def make(
+    clock: FakeClock, *, chance: float = MIDDLE, waits_for_probe: bool = False, elsewhere: bool = True
+) -> CircuitBreaker:
+    return CircuitBreaker(
+        "query",
+        clock=clock,
+        rng=lambda: chance,
+        waits_for_probe=waits_for_probe,
+        better_elsewhere=lambda _rate: elsewhere,
+    )
 
 
 def fail(breaker: CircuitBreaker, times: int) -> None:
@@ -46,6 +54,85 @@ def test_a_success_starts_the_row_again_and_a_neutral_outcome_does_not() -> None
     assert breaker.state == CLOSED
     fail(breaker, 1)
     assert breaker.state == OPEN
+
+
+def settle(breaker: CircuitBreaker, *outcomes: Outcome) -> None:
+    for outcome in outcomes:
+        breaker.acquire().settle(outcome)
+
+
+GOOD, SLOW, BAD = Outcome.SUCCESS, Outcome.SLOW, Outcome.FAILURE
+
+
+def test_half_of_twenty_calls_failing_open_it_without_any_row() -> None:
+    breaker = make(FakeClock())
+    settle(breaker, *[GOOD, BAD] * 9, GOOD)
+    assert breaker.state == CLOSED  # nineteen calls have no rate
+    settle(breaker, BAD)
+    assert breaker.state == OPEN
+
+
+def test_under_half_of_the_calls_failing_leave_it_closed() -> None:
+    breaker = make(FakeClock())
+    settle(breaker, *[GOOD, BAD, GOOD] * 100)
+    assert breaker.state == CLOSED
+
+
+def test_what_is_older_than_the_window_is_not_in_the_rate() -> None:
+    clock = FakeClock()
+    breaker = make(clock)
+    settle(breaker, *[GOOD, BAD] * 9)
+    clock.advance(11)
+    settle(breaker, GOOD, BAD)
+    assert breaker.state == CLOSED
+
+
+@pytest.mark.parametrize("outcomes", [[SLOW] * 7, [SLOW, BAD, SLOW, BAD, SLOW, BAD, SLOW], [GOOD, SLOW] * 10])
+def test_slow_answers_count_like_failures_where_another_replica_does_better(outcomes: list[Outcome]) -> None:
+    breaker = make(FakeClock())
+    settle(breaker, *outcomes[:-1])
+    assert breaker.state == CLOSED
+    settle(breaker, outcomes[-1])
+    assert breaker.state == OPEN
+
+
+def test_slow_answers_alone_do_not_open_it_where_no_other_does_better() -> None:
+    breaker = make(FakeClock(), elsewhere=False)
+    settle(breaker, *[SLOW] * 100)
+    assert breaker.state == CLOSED
+    assert breaker.bad_rate == 1
+    settle(breaker, *[BAD] * 7)  # failures do
+    assert breaker.state == OPEN
+
+
+def test_a_slow_answer_ends_a_row_of_failures_alone() -> None:
+    breaker = make(FakeClock(), elsewhere=False)
+    settle(breaker, *[BAD] * 6, SLOW, *[BAD] * 6)
+    assert breaker.state == CLOSED
+
+
+def test_a_slow_answer_does_not_close_a_half_open_one_but_opens_it_again() -> None:
+    clock = FakeClock()
+    breaker = make(clock, elsewhere=False)
+    permits = half_open(breaker, clock)
+    permits[0].success()
+    permits[1].settle(SLOW)
+    assert breaker.state == OPEN
+    clock.advance(1.99)
+    assert not breaker.admits
+    clock.advance(0.02)
+    assert breaker.admits
+
+
+def test_closing_forgets_the_window() -> None:
+    clock = FakeClock()
+    breaker = make(clock)
+    settle(breaker, *[GOOD, BAD] * 10)
+    clock.advance(1)
+    settle(breaker, GOOD, GOOD, GOOD)
+    assert breaker.state == CLOSED
+    settle(breaker, *[GOOD, BAD] * 9, BAD)
+    assert breaker.state == CLOSED
 
 
 def test_an_open_one_refuses_and_says_when_to_come_back() -> None:

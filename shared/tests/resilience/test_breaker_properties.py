@@ -28,10 +28,14 @@ class AgainstAModel(RuleBasedStateMachine):
     def __init__(self) -> None:
         super().__init__()
         self.clock = FakeClock(0)
-        self.breaker = CircuitBreaker("x", clock=self.clock, rng=lambda: 0.5, waits_for_probe=True)
+        self.elsewhere = True
+        self.breaker = CircuitBreaker(
+            "x", clock=self.clock, rng=lambda: 0.5, waits_for_probe=True, better_elsewhere=lambda _rate: self.elsewhere
+        )
         self.state = CLOSED
         self.period = 0
         self.outcomes: list[tuple[int, Outcome]] = []  # (period, outcome) of what counts
+        self.seconds: list[tuple[int, Outcome]] = []  # (whole second, outcome) of what counts since last closed
         self.all: list[Lent] = []
         self.opened: list[float] = []  # since closed
         self.good_since_open = False
@@ -52,6 +56,7 @@ class AgainstAModel(RuleBasedStateMachine):
             self.good_since_open = False
         if state == CLOSED:
             self.opened = []
+            self.seconds = []
 
     def ripe(self) -> bool:
         length_s = min(4, 2 ** (len(self.opened) - 1))
@@ -102,16 +107,35 @@ class AgainstAModel(RuleBasedStateMachine):
         if one.period != self.period or outcome is Outcome.NEUTRAL:
             return
         self.outcomes.append((self.period, outcome))
+        self.seconds.append((int(self.clock.now()), outcome))
         self.judge(outcome)
 
     def judge(self, newest: Outcome) -> None:
-        seen = self.counted()
-        if self.state == HALF_OPEN and newest is Outcome.FAILURE:
+        if self.state == HALF_OPEN and newest is not Outcome.SUCCESS:
             self.to(OPEN)
-        elif self.state == HALF_OPEN and seen.count(Outcome.SUCCESS) == 3:
+        elif self.state == HALF_OPEN and self.counted().count(Outcome.SUCCESS) == 3:
             self.to(CLOSED)
-        elif self.state == CLOSED and len(seen) >= 7 and set(seen[-7:]) == {Outcome.FAILURE}:
-            self.to(OPEN)
+        elif self.state == CLOSED and newest is not Outcome.SUCCESS:
+            bad = [Outcome.FAILURE, Outcome.SLOW] if self.elsewhere else [Outcome.FAILURE]
+            if self.condemned([Outcome.FAILURE]) or self.condemned(bad):
+                self.to(OPEN)
+
+    def condemned(self, bad: list[Outcome]) -> bool:
+        row = self.counted()[-7:]
+        window = [outcome for second, outcome in self.seconds if int(self.clock.now()) - second < 10]
+        return (len(row) == 7 and set(row) <= set(bad)) or (
+            len(window) >= 20 and 2 * sum(outcome in bad for outcome in window) >= len(window)
+        )
+
+    @rule(elsewhere=st.booleans())
+    def others_change(self, elsewhere: bool) -> None:
+        self.elsewhere = elsewhere
+
+    @rule(bad=st.sampled_from([Outcome.FAILURE, Outcome.SLOW]), pattern=st.lists(st.booleans(), max_size=24))
+    def a_burst(self, bad: Outcome, pattern: list[bool]) -> None:
+        """Enough calls for the window's rate, which single steps seldom make."""
+        for well in pattern:
+            self.settle(self.acquire(1.0), Outcome.SUCCESS if well else bad)
 
     @rule(lease_s=st.just(1.0))
     def fail_until_it_opens(self, lease_s: float) -> None:

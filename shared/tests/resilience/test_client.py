@@ -1,6 +1,7 @@
 """The outbound client against real sockets: what it repeats, what it does not, and how calls end."""
 
 import asyncio
+import time
 from collections import Counter
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
@@ -467,3 +468,29 @@ async def test_an_open_breaker_is_found_before_waiting_for_a_place(server: Serve
         with pytest.raises(DependencyUnavailable):
             await get(client, left_s=1)
         assert asyncio.get_running_loop().time() - begun_s < 0.5
+
+
+async def test_a_slow_replica_is_given_up_for_a_fast_one(
+    server: Serve, other_server: Serve, http_reply: Callable[..., bytes]
+) -> None:
+    async def slowly(seen: Any) -> bytes:
+        await asyncio.sleep(0.03)
+        return http_reply()
+
+    server.answer = slowly
+    policy = CallPolicy(attempt_timeout_s=2, slow_after_s=0.02)
+    async with client_of(server, other_server) as client:
+        for _ in range(60):
+            assert (await get(client, policy)).status == 200
+        assert [replica.breaker.state for replica in client.replicas.current()] == ["open", "closed"]
+        assert len(server.seen) < 20
+
+
+async def test_a_callers_own_stall_condemns_no_replica(server: Serve, other_server: Serve) -> None:
+    async with client_of(server, other_server) as client:
+        for _ in range(10):
+            calls = [asyncio.create_task(get(client)) for _ in range(8)]
+            await asyncio.sleep(0.002)
+            time.sleep(0.25)  # noqa: ASYNC251  # every attempt's time of 0.1 s passes here
+            await asyncio.gather(*calls, return_exceptions=True)
+        assert [replica.breaker.state for replica in client.replicas.current()] == ["closed", "closed"]

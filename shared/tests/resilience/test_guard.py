@@ -1,6 +1,8 @@
 """The guard around a store: bulkhead, breaker and deadline in one."""
 
 import asyncio
+import time
+from dataclasses import replace
 
 import pytest
 
@@ -159,4 +161,72 @@ async def test_it_recovers_by_time_alone() -> None:
     for _ in range(3):
         async with guard(Deadline.after(5, clock=clock)):
             pass
+    assert guard.breaker.state == "closed"
+
+
+async def test_slow_blocks_open_it_where_the_store_has_a_time_and_not_where_it_has_none() -> None:
+    for slow_after_s, state in ((0.005, "open"), (None, "closed")):
+        guard = Guard("elasticsearch", replace(SETTINGS, slow_after_s=slow_after_s))
+        for _ in range(7):
+            async with guard(Deadline.after(1)):
+                await asyncio.sleep(0.012)
+        assert guard.breaker.state == state
+
+
+async def test_time_that_ran_out_while_this_process_stood_still_is_not_the_stores_fault() -> None:
+    guard = make()
+
+    async def call() -> None:
+        async with guard(Deadline.after(0.11)):
+            time.sleep(0.25)  # noqa: ASYNC251  # what is being tested: a loop that stands still
+            await asyncio.sleep(5)
+
+    for _ in range(7):
+        with pytest.raises(DeadlineExceeded):
+            await call()
+    assert guard.breaker.state == "closed"
+
+
+async def test_cancelled_at_any_await_it_gives_everything_back() -> None:
+    guard = make()
+    fill = asyncio.Event()
+
+    async def call() -> None:
+        async with guard(Deadline.after(5)):
+            for _ in range(3):
+                await asyncio.sleep(0)
+            await fill.wait()
+
+    for turns in range(12):
+        task = asyncio.create_task(call())
+        for _ in range(turns):
+            await asyncio.sleep(0)
+        task.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await task
+        assert (guard.bulkhead.in_flight, guard.bulkhead.waiting, guard.breaker.in_flight) == (0, 0, 0)
+    assert guard.breaker.snapshot().error_rate == 0
+
+
+async def test_a_thousand_callers_at_half_open_reach_the_store_three_times() -> None:
+    clock = FakeClock()
+    guard = Guard("kafka", replace(SETTINGS, bulkhead=BulkheadSettings(limit=1000, queue=0)), clock=clock)
+    for _ in range(7):
+        await raising(guard, OSError("gone"))
+    clock.advance(1.3)
+    reached = 0
+    all_asked = asyncio.Event()
+
+    async def call() -> None:
+        nonlocal reached
+        async with guard(Deadline.after(5)):
+            reached += 1
+            await all_asked.wait()
+
+    calls = [asyncio.create_task(call()) for _ in range(1000)]
+    await asyncio.sleep(0.05)
+    assert reached == 3
+    all_asked.set()
+    ends = await asyncio.gather(*calls, return_exceptions=True)
+    assert sum(isinstance(end, DependencyUnavailable) for end in ends) == 997
     assert guard.breaker.state == "closed"

@@ -9,6 +9,7 @@ import pytest
 from holdfast.resilience.addresses import Addresses, DnsName
 from holdfast.resilience.clock import FakeClock
 from holdfast.resilience.errors import DependencyUnavailable
+from holdfast.resilience.outcome import Outcome
 from holdfast.resilience.replicas import Replica, Replicas
 from holdfast.resilience.settings import BreakerSettings
 
@@ -61,6 +62,43 @@ def test_a_broken_replica_is_left_out_and_all_broken_is_an_error() -> None:
     assert (caught.value.dependency, caught.value.reason, caught.value.retry_after_s) == ("query", "breaker-open", 1)
     with pytest.raises(DependencyUnavailable):
         replicas.require()
+
+
+def slow(replica: Replica, times: int) -> None:
+    for _ in range(times):
+        replica.breaker.acquire().settle(Outcome.SLOW)
+
+
+def test_a_slow_replica_is_left_out_while_another_does_well() -> None:
+    replicas = make("http://a:1", "http://b:1")
+    one, two = replicas.current()
+    two.breaker.acquire().success()
+    slow(one, 7)
+    assert {replicas.pick().name for _ in range(50)} == {"b:1"}
+
+
+def test_replicas_that_are_slow_together_all_stay_in() -> None:
+    replicas = make("http://a:1", "http://b:1", "http://c:1")
+    for _ in range(30):
+        for replica in replicas.current():
+            slow(replica, 1)
+    assert {replicas.pick().name for _ in range(50)} == {"a:1", "b:1", "c:1"}
+
+
+def test_replicas_that_turn_slow_together_after_a_good_time_all_stay_in() -> None:
+    replicas = make("http://a:1", "http://b:1")
+    chance = random.Random(5)
+    for round_ in range(300):
+        for replica in replicas.current():
+            bad = round_ > 60 and chance.random() < 0.7
+            replica.breaker.acquire().settle(Outcome.SLOW if bad else Outcome.SUCCESS)
+    assert [replica.breaker.state for replica in replicas.current()] == ["closed", "closed"]
+
+
+def test_a_slow_replica_that_is_alone_stays_in() -> None:
+    replicas = make("http://a:1")
+    slow(replicas.current()[0], 100)
+    assert replicas.pick().name == "a:1"
 
 
 def test_a_repeat_goes_elsewhere_or_nowhere() -> None:

@@ -5,8 +5,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from holdfast.resilience.clock import FakeClock
+from holdfast.resilience.outcome import Outcome
 from holdfast.resilience.window import Latencies, OutcomeWindow, RollingCount
 
+COUNTED = [Outcome.SUCCESS, Outcome.SLOW, Outcome.FAILURE]
 steps = st.lists(st.tuples(st.floats(0, 4), st.booleans()), max_size=60)
 
 
@@ -23,28 +25,30 @@ def test_a_rolling_count_agrees_with_counting_by_hand(steps: list[tuple[float, b
         assert count.total == sum(int(clock.now()) - second < 10 for second in added)
 
 
-@given(steps)
-def test_the_error_rate_agrees_with_counting_by_hand(steps: list[tuple[float, bool]]) -> None:
+@given(st.lists(st.tuples(st.floats(0, 4), st.sampled_from(COUNTED)), max_size=60))
+def test_the_rates_agree_with_counting_by_hand(steps: list[tuple[float, Outcome]]) -> None:
     clock = FakeClock(0)
     window = OutcomeWindow(10, 10, clock)
-    seen: list[tuple[int, bool]] = []
-    for seconds, failed in steps:
+    seen: list[tuple[int, Outcome]] = []
+    for seconds, outcome in steps:
         clock.advance(seconds)
-        window.record(failed=failed)
-        seen.append((int(clock.now()), failed))
-        live = [failed for second, failed in seen if int(clock.now()) - second < 10]
-        assert window.error_rate == pytest.approx(sum(live) / len(live))
+        window.record(outcome)
+        seen.append((int(clock.now()), outcome))
+        live = [outcome for second, outcome in seen if int(clock.now()) - second < 10]
+        assert window.calls == len(live)
+        assert window.error_rate == pytest.approx(live.count(Outcome.FAILURE) / len(live))
+        assert window.bad_rate == pytest.approx(1 - live.count(Outcome.SUCCESS) / len(live))
 
 
 def test_an_empty_window_has_no_errors() -> None:
     clock = FakeClock()
     window = OutcomeWindow(10, 10, clock)
     assert window.error_rate == 0.0
-    window.record(failed=True)
+    window.record(Outcome.FAILURE)
     assert window.error_rate == 1.0
     window.clear()
     assert window.error_rate == 0.0
-    window.record(failed=True)
+    window.record(Outcome.FAILURE)
     clock.advance(11)
     assert window.error_rate == 0.0
 

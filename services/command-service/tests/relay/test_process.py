@@ -111,6 +111,8 @@ async def test_status_readiness_and_metrics_are_served(plant, unused_tcp_port):
         ready, metrics = await client.get("/readyz"), await client.get("/metrics")
     assert (status["service"], status["leads"]) == ("outbox-relay", True)
     assert status["outbox"] == {"pending": 0, "oldest_s": 0.0}
+    (kafka,) = status["dependencies"]
+    assert (kafka["from"], kafka["to"], kafka["breaker"], kafka["limit"]) == ("outbox-relay", "kafka", "closed", 2)
     assert ready.json() == {"status": "ready", "dependencies": {"postgresql": "up", "kafka": "up"}}
     assert "holdfast_outbox_pending 0.0" in metrics.text
 

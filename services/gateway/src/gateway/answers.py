@@ -8,7 +8,6 @@ from typing import Final
 import orjson
 from fastapi.responses import Response
 
-from gateway.lastgood import GoodAnswer
 from holdfast.resilience.attempt import Answer
 from holdfast.resilience.errors import retry_after
 from holdfast.service.problems import MEDIA_TYPE, Problem
@@ -52,10 +51,13 @@ def passed_through(answer: Answer, *, degraded: str | None = None, served_from: 
     return response
 
 
-def stale(answer: GoodAnswer, age_s: int) -> Response:
-    """A last good answer, marked."""
-    marks = {"Served-From": "cache", "Degraded": NO_READ_MODEL, "Age": str(age_s)}
-    return Response(answer.body, 200, marks, answer.content_type)
+def from_cache(answer: Answer, age_s: int, degraded: str | None) -> Response:
+    """A kept 200, which says what it said when it came, or `degraded`, and its age now."""
+    marks = {"Served-From": "cache", "Age": str(age_s)}
+    degraded = degraded or answer.headers.get("degraded")
+    if degraded is not None:
+        marks["Degraded"] = degraded
+    return Response(answer.body, 200, marks, answer.headers.get("content-type", _JSON))
 
 
 def age_of(answer: Answer) -> int:

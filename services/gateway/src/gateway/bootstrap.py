@@ -1,5 +1,6 @@
 """The gateway put together: the one place that makes its parts from the settings."""
 
+import asyncio
 from collections.abc import AsyncIterator, Callable
 from contextlib import AbstractAsyncContextManager, asynccontextmanager, nullcontext
 from dataclasses import dataclass, replace
@@ -14,10 +15,11 @@ from pydantic import BaseModel
 from gateway import openapi
 from gateway.admission import Doorman, Rates
 from gateway.board import StatusBoard
+from gateway.call import Call
+from gateway.catalogue import Catalogue
 from gateway.edge import Edge, PublicRoute, Serve
-from gateway.forwarding import Call, Forwarder
+from gateway.forwarding import Forwarder
 from gateway.lanes import CLIENT, make_lanes
-from gateway.lastgood import LastGood
 from gateway.lookup import RouteTable
 from gateway.observed import AdmissionMetrics, OutboundMetrics
 from gateway.ops import SERVICE, Operations, status_route
@@ -26,8 +28,10 @@ from gateway.routing import READ, Route
 from gateway.sessions import Sessions
 from gateway.settings import GatewaySettings, parse_status_urls
 from gateway.switches import GET_PROTECTIONS, PUT_PROTECTIONS, Switches
+from gateway.warming import warm
 from holdfast.contracts.http import NewSession
 from holdfast.resilience.admission import Admission
+from holdfast.resilience.cache import Cache
 from holdfast.resilience.client import OutboundClient
 from holdfast.resilience.dependencies import Dependencies
 from holdfast.resilience.ratelimit import RateLimiter
@@ -47,6 +51,7 @@ class Parts:
 
     query: OutboundClient
     command: OutboundClient
+    catalogue: Catalogue
     board: StatusBoard
     switches: Switches
     dependencies: Dependencies
@@ -57,6 +62,7 @@ def build(settings: GatewaySettings) -> FastAPI:
     registry = CollectorRegistry()
     signer = _signer(settings)
     parts = _parts(settings, registry)
+    forwarder = Forwarder(parts.query, parts.command, make_lanes(), parts.catalogue, registry)
     admission = Admission(replace(ADMISSION, first=settings.calls_at_once))
     operations = Operations(parts.board, parts.dependencies, admission, settings.replica)
     operated = _operated(settings.mode == "demo", operations, parts.switches)
@@ -67,7 +73,7 @@ def build(settings: GatewaySettings) -> FastAPI:
         settings,
         health=_health(parts.dependencies),
         registry=registry,
-        lifespan=_lifespan(parts),
+        lifespan=_lifespan(parts, forwarder if settings.warm_cache else None),
         total_s=_total_s(table),
         admit=_admit(table, admission),
         edge=True,
@@ -76,8 +82,6 @@ def build(settings: GatewaySettings) -> FastAPI:
     )
     verifier: TokenVerifier = app.state.verifier
     _check_pair(signer, verifier)
-    lanes = make_lanes()
-    forwarder = Forwarder(parts.query, parts.command, lanes, LastGood(settings.last_good_bytes), registry)
     edge = Edge(Doorman(verifier), _rates(settings))
     served = [*_served(forwarder, Sessions(signer, forwarder)), *operated]
     for route, serve in served:
@@ -144,22 +148,27 @@ def _parts(settings: GatewaySettings, registry: CollectorRegistry) -> Parts:
     dependencies.add_listener(metrics.breaker_changed)
     dependencies.add_listener(_log_breaker)
     board = StatusBoard(parse_status_urls(settings.status_urls), settings.status_interval_s)
-    return Parts(query, command, board, Switches(board, SERVICE, settings.replica), dependencies)
+    switches = Switches(board, SERVICE, settings.replica)
+    return Parts(query, command, Catalogue(Cache(settings.cache_bytes), registry), board, switches, dependencies)
 
 
 def _log_breaker(name: str, old: str, new: str) -> None:
     log.warning("breaker_changed", breaker=name, old=old, new=new)
 
 
-def _lifespan(parts: Parts) -> Lifespan:
+def _lifespan(parts: Parts, warmed: Forwarder | None) -> Lifespan:
     @asynccontextmanager
     async def started(_app: FastAPI) -> AsyncIterator[None]:
         members = (parts.query, parts.command, parts.board)
         for member in members:
             await member.start()
+        warming = asyncio.create_task(warm(warmed.forward), name="warm") if warmed else None
         try:
             yield
         finally:
+            if warming is not None:
+                warming.cancel()
+            await parts.catalogue.close()
             for member in members:
                 await member.close()
             await parts.switches.close()

@@ -16,9 +16,9 @@ from pydantic import BaseModel, ValidationError
 from starlette.types import Receive, Scope, Send
 
 from gateway.admission import Doorman, Rates
+from gateway.call import Call, Header
 from gateway.documented import endpoint_of, extra_of, responses_of
-from gateway.forwarding import Call, Header
-from gateway.requestheaders import consistency_token, expected_version, idempotency_key
+from gateway.requestheaders import consistency_token, expected_version, idempotency_key, wants_no_cache
 from gateway.routing import PARTS, Route
 from holdfast.resilience.errors import ResilienceError
 from holdfast.service.context import current
@@ -95,7 +95,8 @@ class PublicRoute(APIRoute):
         query = _checked_query(route, request.scope["query_string"])
         body = _checked_body(route, raw)
         deadline = current().deadline.shortened_by(ANSWER_MS)  # the middleware has made it the route's total or less
-        return Call(route, path, query, headers, deadline, wanted, raw), body
+        no_cache = route.cache is not None and wants_no_cache(request.headers)
+        return Call(route, path, query, headers, deadline, wanted, raw, no_cache), body
 
 
 def _checked_path(route: Route, request: Request) -> str:

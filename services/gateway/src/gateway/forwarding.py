@@ -4,14 +4,14 @@ Bytes go through as they are: what the edge has validated is not parsed again, a
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Final
 
 from fastapi.responses import Response
 from prometheus_client import CollectorRegistry, Counter
 
-from gateway.answers import LAGGING, NO_READ_MODEL, WRITE_MODEL, age_of, failure_of, passed_through, stale
-from gateway.lastgood import LastGood
+from gateway.answers import LAGGING, NO_READ_MODEL, WRITE_MODEL, failure_of, passed_through
+from gateway.call import Call
+from gateway.catalogue import Catalogue
 from gateway.routing import Lane, Route
 from holdfast.contracts.consistency import HEADER as CONSISTENCY_TOKEN
 from holdfast.resilience.attempt import Answer
@@ -25,28 +25,6 @@ from holdfast.service.problems import Problem
 BEHIND: Final = 425  # query-service: the version of the token is not there in time (INTERNALS)
 RESERVE_S: Final = 0.25  # kept of a read's time for the service that it falls back to: one attempt there
 RESERVE_SHARE: Final = 0.35  # but at most this much of what is left, when the caller's deadline is short
-Header = tuple[str, str]
-
-
-@dataclass(frozen=True, slots=True)
-class Call:
-    """One validated request.
-
-    `path` is plain ASCII, `query` as it came, `headers` what is forwarded but for the token, which stands apart.
-    `deadline` is the whole call's.
-    """
-
-    route: Route
-    path: str
-    query: str
-    headers: tuple[Header, ...]
-    deadline: Deadline
-    consistency_token: str | None = None
-    body: bytes = b""
-
-    @property
-    def cache_key(self) -> str:
-        return f"{self.path}?{'&'.join(sorted(self.query.split('&')))}"
 
 
 class Forwarder:
@@ -57,13 +35,13 @@ class Forwarder:
         query: OutboundClient,
         command: OutboundClient,
         lanes: Mapping[Lane, Bulkhead],
-        last_good: LastGood,
+        catalogue: Catalogue,
         registry: CollectorRegistry,
     ) -> None:
         self._query = query
         self._command = command
         self._lanes = lanes
-        self._last_good = last_good
+        self._catalogue = catalogue
         self._fallbacks = Counter(
             "gateway_fallbacks_total",
             "Answers from another place than the route's own, by route and place",
@@ -86,15 +64,15 @@ class Forwarder:
         return _good(answer, self._command.name)
 
     async def _read(self, call: Call) -> Response:
+        kept = self._catalogue.kept(call, self._ask_first)
+        if kept is not None:
+            return kept
         try:
-            answer = await self._ask_query(call, call.consistency_token)
+            answer = await self._catalogue.fetch(call, self._ask_first, self._leaving_a_reserve(call))
         except (ResilienceError, Problem) as error:
             return await self._read_without_read_model(call, error)
         if answer.status == BEHIND:
             return await self._read_behind(call)
-        if call.route.fallback.last_good_s is not None and answer.status == 200:
-            content_type = answer.headers.get("content-type", "application/json")
-            self._last_good.keep(call.cache_key, answer.body, content_type, age_of(answer))
         return passed_through(answer)
 
     async def _read_without_read_model(self, call: Call, failure: Exception) -> Response:
@@ -107,11 +85,11 @@ class Forwarder:
             else:
                 self._fell_back(call, WRITE_MODEL)
                 return passed_through(answer, degraded=NO_READ_MODEL, served_from=WRITE_MODEL)
-        kept = self._last_good.find(call.cache_key, call.route.fallback.last_good_s or 0)
-        if kept is None or not PROTECTIONS.on("cache"):
+        kept = self._catalogue.on_error(call)
+        if kept is None:
             raise failure
         self._fell_back(call, "cache")
-        return stale(*kept)
+        return kept
 
     async def _read_behind(self, call: Call) -> Response:
         """query-service answers, but not yet with what the token asks for (CORRECTNESS 22)."""
@@ -123,17 +101,21 @@ class Forwarder:
             else:
                 self._fell_back(call, WRITE_MODEL)
                 return passed_through(answer, served_from=WRITE_MODEL)
-        answer = await self._ask_query(call, None)
+        answer = await self._ask_query(call, None, call.deadline)
         if answer.status == BEHIND:  # it has no version to wait for: not an answer that a caller could use
             raise failure_of(answer, self._query.name)
         self._fell_back(call, LAGGING)
         return passed_through(answer, degraded=LAGGING)
 
-    async def _ask_query(self, call: Call, token: str | None) -> Answer:
-        deadline = call.deadline
-        if _has_write_model(call.route) and token == call.consistency_token:
-            left_s = deadline.remaining_s()
-            deadline = deadline.shortened_by(1000 * min(RESERVE_S, RESERVE_SHARE * left_s))
+    async def _ask_first(self, call: Call) -> Answer:
+        return await self._ask_query(call, call.consistency_token, self._leaving_a_reserve(call))
+
+    def _leaving_a_reserve(self, call: Call) -> Deadline:
+        if not _has_write_model(call.route):
+            return call.deadline
+        return call.deadline.shortened_by(1000 * min(RESERVE_S, RESERVE_SHARE * call.deadline.remaining_s()))
+
+    async def _ask_query(self, call: Call, token: str | None, deadline: Deadline) -> Answer:
         return _good(await self._ask(self._query, call, deadline, token), self._query.name)
 
     async def _ask(self, client: OutboundClient, call: Call, deadline: Deadline, token: str | None) -> Answer:

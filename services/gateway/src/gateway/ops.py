@@ -8,7 +8,7 @@ from fastapi.responses import Response
 from pydantic import AwareDatetime, Field
 
 from gateway.board import Seen, StatusBoard
-from gateway.forwarding import Call
+from gateway.call import Call
 from gateway.routing import ADMINS, ANYONE, READ, Route
 from holdfast.contracts.http import Answer
 from holdfast.contracts.messages import rfc3339

@@ -11,6 +11,7 @@ from holdfast.contracts.consistency import ConsistencyTokenInvalid, decode_consi
 from holdfast.service.problems import Problem
 
 _KEY: Final = re.compile(r"[\x21-\x7e]{1,255}")
+_NO_CACHE: Final = re.compile(r"(^|,)\s*no-cache\s*(,|$)", re.IGNORECASE)
 _IF_MATCH: Final = re.compile(r'"(0|[1-9][0-9]{0,14})"')
 
 
@@ -54,6 +55,11 @@ def consistency_token(headers: Headers) -> str | None:
         return ", ".join(values) if decode_consistency(values) else None
     except ConsistencyTokenInvalid as error:
         raise Problem(400, "consistency-token-invalid", error.reason) from error
+
+
+def wants_no_cache(headers: Headers) -> bool:
+    """Whether Cache-Control asks for an answer that was not kept (RFC 9111, section 5.2.1.4); the rest is ignored."""
+    return any(_NO_CACHE.search(value) for value in headers.getlist("cache-control"))
 
 
 def invalid_header(name: str, what: str) -> Problem:

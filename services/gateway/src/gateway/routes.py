@@ -8,18 +8,16 @@ from gateway.routing import (
     ANYONE,
     CALLERS,
     CHECKOUT,
-    PRODUCT_STALE_S,
     READ,
     REGISTERED,
-    SEARCH_STALE_S,
     SIGN_IN,
     WRITE_MODEL,
-    Fallback,
     Lane,
     Route,
 )
 from holdfast.contracts import http
 from holdfast.resilience.admission import Priority
+from holdfast.resilience.settings import PRODUCT_CACHE, SEARCH_CACHE
 
 _UNMATCHED: Final = "version-mismatch"
 _REUSED: Final = {422: ("idempotency-key-reused",)}
@@ -38,19 +36,19 @@ REGISTER_ROUTE: Final = Route(
 _PRODUCTS: Final = (
     Route(
         "GET", "/api/products", "list_products", "Find products", "shop", "query-service", ANYONE,
-        http.ProductPage, READ, query=parameters.ProductParameters, fallback=Fallback(last_good_s=SEARCH_STALE_S),
+        http.ProductPage, READ, query=parameters.ProductParameters, cache=SEARCH_CACHE,
         priority=Priority.BROWSE,
         codes={400: ("cursor-invalid",)},
     ),
     Route(
         "GET", "/api/products/{product_id}", "get_product", "One product", "shop", "query-service", ANYONE,
-        http.ProductDetails, READ, fallback=Fallback(write_model=True, last_good_s=PRODUCT_STALE_S),
+        http.ProductDetails, READ, fallback=WRITE_MODEL, cache=PRODUCT_CACHE,
         waits_for_tokens=True, priority=Priority.BROWSE, codes={404: ("product-unknown",)},
     ),
     Route(
         "GET", "/api/products/{product_id}/recommendations", "get_recommendations", "What is bought together with it",
         "shop", "query-service", ANYONE, http.RecommendationPage, READ, query=parameters.ListParameters,
-        fallback=Fallback(last_good_s=PRODUCT_STALE_S), priority=Priority.RECOMMENDATIONS,
+        cache=PRODUCT_CACHE, priority=Priority.RECOMMENDATIONS,
         codes={400: ("cursor-invalid",), 404: ("product-unknown",)},
     ),
 )  # fmt: skip

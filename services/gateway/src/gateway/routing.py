@@ -16,6 +16,7 @@ from holdfast.contracts import http
 from holdfast.resilience import settings as start
 from holdfast.resilience.admission import Priority
 from holdfast.resilience.policy import CallPolicy
+from holdfast.resilience.settings import CacheSettings
 from holdfast.service.tokens import Role
 
 Target = Literal["query-service", "command-service", "gateway"]
@@ -55,17 +56,14 @@ SIGN_IN: Final = Budget(start.SIGN_IN_TOTAL_S, start.SIGN_IN)
 class Fallback:
     """What answers a read when query-service cannot (the matrix of ARCHITECTURE.md).
 
-    write_model: command-service answers the same request. last_good_s: else the last good answer, up to this old.
+    write_model: command-service answers the same request. Routes with a cache have its last good answer besides.
     """
 
     write_model: bool = False
-    last_good_s: float | None = None
 
 
 NO_FALLBACK: Final = Fallback()
 WRITE_MODEL: Final = Fallback(write_model=True)
-PRODUCT_STALE_S: Final = 600.0  # stale-if-error of RESILIENCE 2: names and prices seldom change
-SEARCH_STALE_S: Final = 120.0  # what is in stock changes sooner
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,7 +72,8 @@ class Route:
 
     path: FastAPI's form, `{product_id}` for a part. codes: the problems that this call has beside the common ones,
     by status. also: other good statuses and their answers' models. conditional: If-Match is taken. any_part: a part
-    that cannot name anything is passed on, since this call has an answer to it. priority: who is served first when not
+    that cannot name anything is passed on, since this call has an answer to it. cache: how long answers are kept, only
+    for calls whose answer is the same for everybody. priority: who is served first when not
     all can be; None: served whatever else there is to do.
     """
 
@@ -90,6 +89,7 @@ class Route:
     status: int = 200
     also: Mapping[int, type[BaseModel]] = field(default_factory=dict)
     fallback: Fallback = NO_FALLBACK
+    cache: CacheSettings | None = None
     query: type[Parameters] = NoParameters
     body: type[BaseModel] | None = None
     key: KeyRule = "taken"

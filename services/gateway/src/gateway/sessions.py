@@ -11,7 +11,8 @@ from fastapi.responses import Response
 from uuid_utils import uuid7
 
 from gateway.answers import failure_of, passed_through
-from gateway.forwarding import Call, Forwarder
+from gateway.call import Call
+from gateway.forwarding import Forwarder
 from holdfast.contracts.http import NewSession
 from holdfast.contracts.messages import rfc3339
 from holdfast.resilience.attempt import Answer

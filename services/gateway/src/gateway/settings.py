@@ -61,7 +61,10 @@ class GatewaySettings(ServiceSettings):
         start.ADMISSION.first, ge=start.ADMISSION.smallest, le=start.ADMISSION.largest,
         description="calls taken on at once at the start; then it follows how many are answered late",
     )  # fmt: skip
-    last_good_bytes: int = Field(
-        32 * 1024 * 1024, ge=0, description="memory for the catalogue's last good answers: 8,000 pages of 4 KiB"
+    cache_bytes: int = Field(
+        32 * 1024 * 1024, ge=0, description="memory for the catalogue's kept answers: 5,000 pages of 4 KiB"
+    )
+    warm_cache: bool = Field(
+        True, description="read the first products after the start, one at a time: an empty cache outlives no failure"
     )
     status_interval_s: float = Field(1.0, gt=0, description="how often each /status is asked, in the background")

@@ -10,7 +10,7 @@ from fastapi.responses import Response
 from pydantic import BaseModel, Field
 
 from gateway.board import Process, StatusBoard
-from gateway.forwarding import Call
+from gateway.call import Call
 from gateway.routing import ADMINS, ANYONE, Budget, Route
 from holdfast.contracts.http import Answer, ProtectionsWanted
 from holdfast.resilience.deadline import Deadline

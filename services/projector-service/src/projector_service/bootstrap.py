@@ -29,7 +29,7 @@ from projector_service.watermarks import Watermarks
 log = structlog.get_logger(__name__)
 SERVICE = "projector-service"
 _TOPICS_EVERY_S = 5.0
-_KAFKA_BULKHEAD = BulkheadSettings(limit=16, queue=8)  # commits: one at a time for each index fed
+_KAFKA_BULKHEAD = BulkheadSettings(limit=16, queue=8)  # one commit or question at a time for each index fed, and a few
 
 
 class Projection:
@@ -44,6 +44,7 @@ class Projection:
         self._dead_letters = DeadLetters(
             settings.kafka_bootstrap,
             topic_name(settings.namespace, DEAD_LETTERS),
+            self.kafka,
             client_id=f"projector-{settings.replica}",
             timeout_s=timeout_s,
         )
@@ -52,7 +53,7 @@ class Projection:
         tools = Tools(settings, read_model, self._dead_letters, self.kafka, self._metrics)
         slow = Search(self._client, self.elasticsearch, settings.index_timeout_s)
         self.feeds = Feeds(tools, Catalog(slow, read_model, settings.namespace))
-        self.watermarks = Watermarks(settings, read_model, lambda: self.feeds.projectors)
+        self.watermarks = Watermarks(settings, read_model, self.kafka, lambda: self.feeds.projectors)
         self._has_topics = False
 
     async def run(self) -> None:

@@ -2,9 +2,10 @@
 
 import asyncio
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Final
+from functools import partial
+from typing import Final, TypeVar
 
 import structlog
 from aiokafka import AIOKafkaConsumer, ConsumerRecord, TopicPartition
@@ -25,7 +26,8 @@ from projector_service.metrics import ProjectorMetrics
 from projector_service.settings import ProjectorSettings
 
 log = structlog.get_logger(__name__)
-_COMMIT_S: Final = 5.0
+_ASK_S: Final = 5.0
+T = TypeVar("T")
 Polled = Mapping[TopicPartition, Sequence[ConsumerRecord]]
 
 
@@ -77,9 +79,9 @@ class Projector:
         consumer = self._consumer
         if consumer is None:
             raise KafkaError("not consuming")
-        ends = await kafka.end_offsets(consumer, self._topic)
+        ends = await self._ask(partial(kafka.end_offsets, consumer, self._topic))
         partitions = [TopicPartition(self._topic, partition) for partition in ends]
-        return await kafka.committed_offsets(consumer, partitions), ends
+        return await self._ask(partial(kafka.committed_offsets, consumer, partitions)), ends
 
     def lag(self, ends: Mapping[int, int]) -> int:
         """Messages of our partitions that are not in the index yet, as far as known; `ends` by partition."""
@@ -106,7 +108,7 @@ class Projector:
         while True:
             if assigned != self._assignments.assigned:
                 assigned = self._assignments.assigned
-                self.written = await kafka.committed_offsets(consumer, consumer.assignment())
+                self.written = await self._ask(partial(kafka.committed_offsets, consumer, consumer.assignment()))
             polled = polled or await consumer.getmany(timeout_ms=500, max_records=self._settings.poll_records)
             if polled:
                 polled = await self._advance(consumer, polled)
@@ -155,7 +157,14 @@ class Projector:
             {tp.partition: offset for tp, offset in offsets.items() if offset > self.written.get(tp.partition, 0)}
         )
         try:
-            async with self._kafka(Deadline.after(_COMMIT_S)):
-                await kafka.commit(consumer, offsets)
-        except (KafkaError, ResilienceError) as error:
+            await self._ask(partial(kafka.commit, consumer, offsets))
+        except KafkaError as error:
             log.warning("offsets_not_committed", index=self.index.name, error=repr(error))
+
+    async def _ask(self, question: Callable[[], Awaitable[T]]) -> T:
+        """One question to Kafka, guarded. Raises KafkaError."""
+        try:
+            async with self._kafka(Deadline.after(_ASK_S)):
+                return await question()
+        except ResilienceError as error:
+            raise KafkaError(str(error)) from error

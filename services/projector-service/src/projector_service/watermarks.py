@@ -9,7 +9,8 @@ from aiokafka.errors import KafkaError
 
 from holdfast.contracts.messages import HEARTBEATS, Heartbeat, MalformedMessage
 from holdfast.messaging import topic_name
-from projector_service.adapters.consumer import tail_consumer
+from holdfast.resilience.guard import Guard
+from projector_service.adapters.consumer import probed, tail_consumer
 from projector_service.adapters.read_model import ReadModel
 from projector_service.adapters.search import StoreUnavailable
 from projector_service.backoff import Backoff
@@ -24,11 +25,16 @@ class Watermarks:
     """One for a process, for all its projectors."""
 
     def __init__(
-        self, settings: ProjectorSettings, read_model: ReadModel, projectors: Callable[[], Collection[Projector]]
+        self,
+        settings: ProjectorSettings,
+        read_model: ReadModel,
+        kafka: Guard,
+        projectors: Callable[[], Collection[Projector]],
     ) -> None:
         self.heartbeats = Heartbeats()
         self._settings = settings
         self._read_model = read_model
+        self._kafka = kafka
         self._projectors = projectors
         self._beaten = asyncio.Event()
         self._stored: dict[str, dict[int, datetime]] = {}
@@ -50,7 +56,10 @@ class Watermarks:
         topic = topic_name(self._settings.namespace, HEARTBEATS)
         while True:
             try:
-                async with tail_consumer(self._settings.kafka_bootstrap, topic, self._settings.replica) as consumer:
+                async with (
+                    tail_consumer(self._settings.kafka_bootstrap, topic, self._settings.replica) as consumer,
+                    probed(consumer, topic, self._kafka),
+                ):
                     backoff.reset()
                     async for record in consumer:
                         self._take(record.value)

@@ -1,5 +1,6 @@
 """Kafka, set up so that nothing is lost: topics, producers, consumers."""
 
+from holdfast.messaging.acknowledged import acknowledged
 from holdfast.messaging.clients import make_consumer, make_producer
 from holdfast.messaging.topics import (
     ALL_TOPICS,
@@ -16,6 +17,7 @@ __all__ = [
     "KafkaUnavailable",
     "Topic",
     "TopicMismatch",
+    "acknowledged",
     "ensure_topics",
     "make_consumer",
     "make_producer",

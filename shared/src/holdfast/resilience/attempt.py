@@ -13,6 +13,7 @@ from holdfast.resilience.outcome import Outcome, of_status
 from holdfast.resilience.policy import CallPolicy
 from holdfast.resilience.protections import PROTECTIONS
 from holdfast.resilience.replicas import Replica
+from holdfast.resilience.stopwatch import STALL_S, Stopwatch
 from holdfast.resilience.wire import Header, Wire, WireAnswer, WireError
 
 ATTEMPT_HEADER = "X-Attempt"
@@ -105,8 +106,9 @@ class Attempts:
         given_s = limit.remaining_s()
         begun_s = self._clock.now()
         async with replica.breaker.guard(lease_s=given_s + self._lease_margin_s) as permit:
-            ending = await self._send(call, replica, number, limit, headers)
-            outcome = _judge(ending, policy, given_s)
+            with Stopwatch(policy.slow_after_s) as watch:
+                ending = await self._send(call, replica, number, limit, headers)
+            outcome = watch.judge(_judge(ending, policy, given_s, limit.overdue_s()))
             permit.settle(outcome)
         ended = str(ending.answer.status) if isinstance(ending, Answered) else ending.reason
         seconds = self._clock.now() - begun_s
@@ -140,8 +142,9 @@ def _answer(got: WireAnswer, replica: Replica, number: int) -> Answer:
     return Answer(got.status, got.headers, got.body, replica.name, number)
 
 
-def _judge(ending: Ending, policy: CallPolicy, given_s: float) -> Outcome:
-    fair = given_s >= policy.fair_s
+def _judge(ending: Ending, policy: CallPolicy, given_s: float, overdue_s: float) -> Outcome:
+    # One that timed out this late ran out while this process stood still, and says nothing about the replica.
+    fair = given_s >= policy.fair_s and overdue_s < STALL_S
     if isinstance(ending, Unanswered):
         return Outcome.NEUTRAL if ending.reason == "timeout" and not fair else Outcome.FAILURE
     answer = ending.answer

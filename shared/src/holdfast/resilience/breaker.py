@@ -17,7 +17,8 @@ from holdfast.resilience.errors import DependencyUnavailable, retry_after
 from holdfast.resilience.outcome import ClassifyError, Outcome, errors_are_failures
 from holdfast.resilience.protections import PROTECTIONS
 from holdfast.resilience.settings import BreakerSettings
-from holdfast.resilience.window import Latencies, OutcomeWindow
+from holdfast.resilience.tally import Tally
+from holdfast.resilience.window import Latencies
 
 CLOSED, OPEN, HALF_OPEN = pybreaker.STATE_CLOSED, pybreaker.STATE_OPEN, pybreaker.STATE_HALF_OPEN
 
@@ -26,7 +27,7 @@ StateChanged = Callable[[str, str, str], None]
 
 
 class Permit:
-    """Leave to make one call. Settle it once: `success`, `failure` or `neutral`; more often changes nothing."""
+    """Leave to make one call. Settle it once, with its outcome; more often changes nothing."""
 
     __slots__ = ("_breaker", "_settled", "begun_s", "ends_s", "generation")
 
@@ -79,8 +80,23 @@ class _Announcer(pybreaker.CircuitBreakerListener):
         self._changed(self._name, old_state.name if old_state else CLOSED, new_state.name)
 
 
+BetterElsewhere = Callable[[float], bool]
+"""(this one's bad rate) -> whether its calls would fare much better at another replica"""
+
+
+def turn_away(_bad_rate: float) -> bool:
+    """A store has no other replica: callers that have something to fall back on are better off at once."""
+    return True
+
+
 class CircuitBreaker:
-    """Opens after failures in a row or missed probes; half-opens after a jittered, growing time.
+    """Opens on a bad rate over a window, on bad calls in a row or on missed probes; half-opens after a jittered,
+    growing time.
+
+    Bad is a failure, or a slow answer. A slow answer is still an answer, so slowness opens it only if calls would fare
+    `better_elsewhere`: with two replicas slow at once it is what they share that is slow, or there is too much to do,
+    and to turn away from both would make an outage of it (ADR 9). While half-open a slow answer opens it again like a
+    failure, and good ones close it.
 
     With `waits_for_probe` it half-opens only after a good probe as well. Only real calls close it. Results of calls
     begun before the last change of state are dropped (a generation number, as in sony/gobreaker).
@@ -94,6 +110,7 @@ class CircuitBreaker:
         clock: Clock = SYSTEM_CLOCK,
         rng: Callable[[], float] = random.random,
         waits_for_probe: bool = False,
+        better_elsewhere: BetterElsewhere = turn_away,
     ) -> None:
         self.name = name
         self.in_flight = 0
@@ -101,11 +118,11 @@ class CircuitBreaker:
         self._clock = clock
         self._rng = rng
         self._waits_for_probe = waits_for_probe
+        self._better_elsewhere = better_elsewhere
         self._machine = pybreaker.CircuitBreaker(name=name)
-        self._window = OutcomeWindow(self._settings.window_s, self._settings.window_buckets, clock)
+        self._tally = Tally(self._settings, clock)
         self._latencies = Latencies()
         self._generation = 0
-        self._failures_in_a_row = 0
         self._successes = 0  # while half-open
         self._leased: list[Permit] = []  # while half-open
         self._openings = 0  # since it was last closed
@@ -127,6 +144,11 @@ class CircuitBreaker:
         if self.state == OPEN:
             return self._may_half_open(now_s)
         return self._half_open_room(now_s)
+
+    @property
+    def bad_rate(self) -> float:
+        """Failures and slow answers a call over the window, 0.0 to 1.0."""
+        return self._tally.bad_rate
 
     @property
     def retry_after_s(self) -> int:
@@ -201,7 +223,7 @@ class CircuitBreaker:
             name=self.name,
             state=self.state,
             in_flight=self.in_flight,
-            error_rate=round(self._window.error_rate, 4),
+            error_rate=round(self._tally.error_rate, 4),
             retry_after_s=self.retry_after_s,
             p99_ms=self._latencies.percentile_ms(0.99),
         )
@@ -216,32 +238,27 @@ class CircuitBreaker:
             self._leased.remove(permit)
         if outcome is Outcome.NEUTRAL:
             return
-        self._window.record(failed=outcome is Outcome.FAILURE)
+        self._tally.record(outcome)
         self._latencies.record(self._clock.now() - permit.begun_s)
         if self.state == OPEN:
             return  # let through because breakers are switched off: counted, but only time half-opens it
-        if outcome is Outcome.FAILURE:
-            self._count_failure()
-        else:
-            self._count_success()
-
-    def _count_failure(self) -> None:
-        self._failures_in_a_row += 1
-        if self.state == HALF_OPEN or self._trips():
+        if self.state == HALF_OPEN:
+            self._judge_half_open(outcome)
+        elif outcome is not Outcome.SUCCESS and self._trips():
             self._open()
 
-    def _count_success(self) -> None:
-        self._failures_in_a_row = 0
-        if self.state == HALF_OPEN:
-            self._successes += 1
-            if self._successes >= self._settings.half_open_permits:
-                self._openings = 0
-                self._window.clear()
-                self._enter(self._machine.close)
+    def _judge_half_open(self, outcome: Outcome) -> None:
+        if outcome is not Outcome.SUCCESS:
+            self._open()
+            return
+        self._successes += 1
+        if self._successes >= self._settings.half_open_permits:
+            self._openings = 0
+            self._tally.clear()
+            self._enter(self._machine.close)
 
     def _trips(self) -> bool:
-        """Whether a closed breaker opens now. A rate over the window joins here."""
-        return self._failures_in_a_row >= self._settings.failures_in_a_row
+        return self._tally.failing or (self._tally.ailing and self._better_elsewhere(self._tally.bad_rate))
 
     def _open(self) -> None:
         doubled_s = self._settings.open_s * 2 ** min(self._openings, 20)  # bounded: hours of outage must not overflow
@@ -253,7 +270,7 @@ class CircuitBreaker:
 
     def _enter(self, move: Callable[[], object]) -> None:
         self._generation += 1
-        self._failures_in_a_row = 0
+        self._tally.start_row_again()
         self._successes = 0
         self._leased = []
         move()

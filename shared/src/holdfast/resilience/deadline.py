@@ -62,6 +62,10 @@ class Deadline:
         """Whole milliseconds left, rounded down."""
         return int(self.remaining_s() * 1000)
 
+    def overdue_s(self) -> float:
+        """Seconds since it passed, 0.0 before."""
+        return max(0.0, self.clock.now() - self.at_s)
+
     @property
     def expired(self) -> bool:
         return self.clock.now() >= self.at_s

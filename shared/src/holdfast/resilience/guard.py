@@ -2,7 +2,7 @@
 
 import random
 from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, nullcontext
 
 from holdfast.resilience.breaker import CircuitBreaker
 from holdfast.resilience.bulkhead import Bulkhead
@@ -11,6 +11,7 @@ from holdfast.resilience.deadline import Deadline
 from holdfast.resilience.errors import DeadlineExceeded, DependencyUnavailable, Reason, ResilienceError
 from holdfast.resilience.outcome import ClassifyError, Outcome, errors_are_failures
 from holdfast.resilience.settings import GuardSettings
+from holdfast.resilience.stopwatch import STALL_S, Stopwatch
 
 
 class Guard:
@@ -48,20 +49,25 @@ class Guard:
         async with self.bulkhead.slot(deadline):
             given_s = deadline.remaining_s()
             lease_s = given_s + self._settings.breaker.lease_margin_s
-            async with self.breaker.guard(classify=lambda error: self._judge(error, given_s), lease_s=lease_s):
-                if enforce:
-                    async with deadline.limit(self.name):
+
+            def judge(error: BaseException) -> Outcome:
+                # Late enforcement means that this process stood still; without it the block has its own clean-up.
+                held_up = enforce and deadline.overdue_s() >= STALL_S
+                return self._judge(error, fair=given_s >= self._settings.fair_chance_s and not held_up)
+
+            async with self.breaker.guard(classify=judge, lease_s=lease_s) as permit:
+                with Stopwatch(self._settings.slow_after_s) as watch:
+                    async with deadline.limit(self.name) if enforce else nullcontext():
                         yield deadline
-                else:
-                    yield deadline
+                permit.settle(watch.judge(Outcome.SUCCESS))
 
     def unavailable(self, reason: Reason = "failed") -> DependencyUnavailable:
         """The error that tells the caller this store is away; adapters raise it from the store's own."""
         return DependencyUnavailable(self.name, retry_after_s=max(1, self.breaker.retry_after_s), reason=reason)
 
-    def _judge(self, error: BaseException, given_s: float) -> Outcome:
+    def _judge(self, error: BaseException, *, fair: bool) -> Outcome:
         if isinstance(error, DeadlineExceeded):
-            own = error.dependency in (None, self.name) and given_s >= self._settings.fair_chance_s
+            own = error.dependency in (None, self.name) and fair
             return Outcome.FAILURE if own else Outcome.NEUTRAL
         if isinstance(error, DependencyUnavailable):
             return Outcome.FAILURE if error.dependency == self.name else Outcome.NEUTRAL

@@ -5,9 +5,13 @@ from enum import Enum
 
 
 class Outcome(Enum):
-    """SUCCESS and FAILURE are counted by breakers, NEUTRAL says nothing about the dependency and is not."""
+    """SUCCESS, SLOW and FAILURE are counted by breakers, NEUTRAL says nothing about the dependency and is not.
+
+    SLOW is an answer that came, but late enough to say that the dependency is unwell.
+    """
 
     SUCCESS = "success"
+    SLOW = "slow"
     FAILURE = "failure"
     NEUTRAL = "neutral"
 

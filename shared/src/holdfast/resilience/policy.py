@@ -20,6 +20,8 @@ class CallPolicy:
     ends_when_lost: end the attempt when its replica misses its probes (checkout, whose attempts are long).
     fair_chance_s: a timeout of an attempt that was given less than this is neutral to the breaker: the caller's short
         deadline is not the replica's fault. None: four fifths of the attempt timeout, or 0.4 s without one.
+    slow_after_s: an answer that would be a success and takes longer counts as slow. None: never, since the caller
+        decides how long it takes.
     classify: how an answer counts; None: by its status, as `outcome.of_status` says.
     """
 
@@ -28,6 +30,7 @@ class CallPolicy:
     repeatable: bool = True
     ends_when_lost: bool = False
     fair_chance_s: float | None = None
+    slow_after_s: float | None = None
     classify: ClassifyAnswer | None = None
 
     @property

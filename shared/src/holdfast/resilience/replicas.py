@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 from holdfast.resilience.addresses import Addresses, DnsName
-from holdfast.resilience.breaker import CircuitBreaker, StateChanged
+from holdfast.resilience.breaker import CLOSED, CircuitBreaker, StateChanged
 from holdfast.resilience.clock import SYSTEM_CLOCK, Clock
 from holdfast.resilience.errors import DependencyUnavailable
 from holdfast.resilience.settings import BreakerSettings
@@ -120,13 +120,27 @@ class Replicas:
         soonest_s = min(replica.breaker.retry_after_s for replica in self._replicas.values())
         return DependencyUnavailable(self.dependency, retry_after_s=max(1, soonest_s), reason="breaker-open")
 
+    def _better_than(self, url: str, bad_rate: float) -> bool:
+        """Whether another replica goes wrong at most half as often. Replicas share the calls evenly, so whatever slows
+        all of them, however short ago it began, shows in all their rates alike.
+        """
+        others = (replica.breaker for replica in self._replicas.values() if replica.url != url)
+        return any(other.state == CLOSED and 2 * other.bad_rate <= bad_rate for other in others)
+
     def _rebuild(self) -> None:
         urls = dict.fromkeys(url for source in self._by_source.values() for url in source)
         self._replicas = {url: self._replicas.get(url) or self._make(url) for url in urls}
 
     def _make(self, url: str) -> Replica:
         name = f"{self.dependency} {url.removeprefix('http://')}"
-        breaker = CircuitBreaker(name, self._settings, clock=self._clock, rng=self._rng.random, waits_for_probe=True)
+        breaker = CircuitBreaker(
+            name,
+            self._settings,
+            clock=self._clock,
+            rng=self._rng.random,
+            waits_for_probe=True,
+            better_elsewhere=lambda rate: self._better_than(url, rate),
+        )
         for changed in self._listeners:
             breaker.add_listener(changed)
         return Replica(url, breaker)

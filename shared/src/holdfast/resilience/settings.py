@@ -13,13 +13,18 @@ class BreakerSettings:
     """When a breaker opens, for how long, and what closes it."""
 
     failures_in_a_row: int = 7
-    """Linkerd's: 7 in a row at 20 % random failure happen once in ~98,000 calls; one timeout's length to trip."""
+    """Linkerd's: 7 in a row at 20 % random failure happen once in ~98,000 calls; one timeout's length to trip. Slow
+    answers count in the row where they count at all."""
     missed_probes: int = 3
     """A replica that misses 3 of 4 probes a second is seen as gone in under 1 s without victims."""
     window_s: float = 10.0
-    """Hystrix: what the error rate looks back on."""
+    """Hystrix: what the rate looks back on."""
     window_buckets: int = 10
     """One bucket a second: the rate forgets smoothly at ten additions' cost."""
+    least_calls: int = 20
+    """Hystrix: a window with fewer calls has no rate worth acting on."""
+    bad_share: float = 0.5
+    """Hystrix: half of the calls failed or slow. Lower would open on what one retry at another replica heals."""
     open_s: float = 1.0
     """First open time: recovery within 10 s needs a short one, and the probe must be good too."""
     longest_open_s: float = 4.0
@@ -98,6 +103,9 @@ class GuardSettings:
 
     bulkhead: BulkheadSettings
     breaker: BreakerSettings = field(default_factory=BreakerSettings)
+    slow_after_s: float | None = None
+    """A block that took longer than this counts as slow. None: how long it takes says nothing about the store (row
+    locks, big batches, a commit that waits for a group)."""
     fair_chance_s: float = 0.1
     """Running out of time after less than this is neutral: the caller's short deadline, not the store's fault."""
 
@@ -141,7 +149,21 @@ class AdmissionSettings:
     """Longest wait; a burst passes within it, an overload does not."""
 
 
+@dataclass(frozen=True, slots=True)
+class CacheSettings:
+    """How long a kept answer may be given, in seconds of its age; the last two begin when it is no longer fresh."""
+
+    max_age_s: float
+    stale_while_revalidate_s: float
+    stale_if_error_s: float
+
+
 ADMISSION = AdmissionSettings()
+
+# Names and prices seldom change, what is in a list and in stock changes sooner. A list that is fresh is no older than a
+# list may be without a cache.
+PRODUCT_CACHE = CacheSettings(max_age_s=5, stale_while_revalidate_s=30, stale_if_error_s=600)
+SEARCH_CACHE = CacheSettings(max_age_s=2, stale_while_revalidate_s=10, stale_if_error_s=120)
 
 # Bulkheads: 2 x peak rate x healthy p99. Tokens waited for have their own, so that a dead projector holds up only them.
 QUERY_BULKHEAD = BulkheadSettings(limit=32, queue=16)
@@ -164,10 +186,13 @@ CART_TOTAL_S = 1.0
 CHECKOUT_TOTAL_S = 1.5
 SIGN_IN_TOTAL_S = 1.5
 
-# Attempts: max(healthy p99.9, floor), shorter than what is left for the other replica.
-READ = CallPolicy(attempt_timeout_s=0.25)
+# Attempts: max(healthy p99.9, floor), shorter than what is left for the other replica. Only what no caller can draw out
+# is slow after SLOW_SHARE of it: one client's slow cards, or tokens that a dead projector never reaches, must not open
+# the breaker that carts and browsing need.
+SLOW_SHARE = 0.7
+READ = CallPolicy(attempt_timeout_s=0.25, slow_after_s=SLOW_SHARE * 0.25)
 READ_WITH_TOKEN = CallPolicy(attempt_timeout_s=0.45)  # the query-service waits up to 200 ms for the version
-CART = CallPolicy(attempt_timeout_s=0.3)
+CART = CallPolicy(attempt_timeout_s=0.3, slow_after_s=SLOW_SHARE * 0.3)
 SIGN_IN = CallPolicy(attempt_timeout_s=1.0)  # argon2 on one thread takes its time
 CHECKOUT = CallPolicy(attempt_timeout_s=None, ends_when_lost=True)  # cut short it would only meet itself (409)
 CHARGE = CallPolicy(attempt_timeout_s=0.4, retry=False)  # the ledger answers 202 by then; retries live at the gateway

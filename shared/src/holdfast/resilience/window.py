@@ -4,6 +4,7 @@ import math
 from collections import deque
 
 from holdfast.resilience.clock import Clock
+from holdfast.resilience.outcome import Outcome
 
 
 class RollingCount:
@@ -45,28 +46,39 @@ class RollingCount:
 
 
 class OutcomeWindow:
-    """Calls and failures of the last seconds."""
+    """Calls of the last seconds, and how many of them failed or were slow. Neutral ones are not to be recorded."""
 
-    __slots__ = ("_calls", "_failures")
+    __slots__ = ("_calls", "_failures", "_slow")
 
     def __init__(self, seconds: float, buckets: int, clock: Clock) -> None:
         self._calls = RollingCount(seconds, buckets, clock)
         self._failures = RollingCount(seconds, buckets, clock)
+        self._slow = RollingCount(seconds, buckets, clock)
 
-    def record(self, *, failed: bool) -> None:
+    def record(self, outcome: Outcome) -> None:
         self._calls.add()
-        if failed:
+        if outcome is Outcome.FAILURE:
             self._failures.add()
+        elif outcome is Outcome.SLOW:
+            self._slow.add()
 
     def clear(self) -> None:
-        self._calls.clear()
-        self._failures.clear()
+        for count in (self._calls, self._failures, self._slow):
+            count.clear()
+
+    @property
+    def calls(self) -> int:
+        return self._calls.total
 
     @property
     def error_rate(self) -> float:
         """Failures a call, 0.0 to 1.0; 0.0 without calls."""
-        calls = self._calls.total
-        return self._failures.total / calls if calls else 0.0
+        return self._failures.total / max(1, self.calls)
+
+    @property
+    def bad_rate(self) -> float:
+        """Failures and slow answers a call, 0.0 to 1.0; 0.0 without calls."""
+        return (self._failures.total + self._slow.total) / max(1, self.calls)
 
 
 class Latencies:

@@ -11,6 +11,7 @@ from collections.abc import Awaitable, Callable, Coroutine
 from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import datetime
+from functools import partial
 from typing import Any, Final, TypeVar
 
 import structlog
@@ -20,7 +21,9 @@ from command_service.relay.publisher import Publisher, encoded
 from command_service.relay.session import KEEP_ALIVE_S, LeaderSession
 from holdfast.contracts.messages import Message
 from holdfast.eventstore import RecordedEvent
-from holdfast.messaging import KafkaUnavailable, TopicMismatch
+from holdfast.messaging import KafkaUnavailable, TopicMismatch, acknowledged
+from holdfast.resilience.guard import Guard
+from holdfast.resilience.settings import BulkheadSettings, GuardSettings
 
 log = structlog.get_logger(__name__)
 
@@ -39,6 +42,7 @@ class Progress:
 
     `backlog` is None until it leads; `waiting_s` is how long the batch in flight has waited for Kafka, 0 without one;
     `drained_at` is None until this process has drained the outbox once; `held_streams` cannot be published.
+    `kafka_guard` has room for a batch and a heartbeat.
     """
 
     postgres: str = "connecting"
@@ -49,6 +53,7 @@ class Progress:
     waiting_s: float = 0.0
     drained_at: datetime | None = None
     held_streams: set[str] = field(default_factory=set)
+    kafka_guard: Guard = field(default_factory=lambda: Guard("kafka", GuardSettings(BulkheadSettings(2, queue=0))))
 
 
 class Relay:
@@ -127,7 +132,8 @@ class Relay:
             else:
                 self._held.add(id_)
         if messages:
-            await self._meanwhile(publisher.publish(messages), publisher)
+            sending = acknowledged(self._progress.kafka_guard, lambda: publisher.publish(messages))
+            await self._meanwhile(sending, publisher)
         if done:
             await delete_rows(self._session, done)
         self._progress.published += len(messages)
@@ -154,7 +160,8 @@ class Relay:
         """A heartbeat each 500 ms with the time up to which all is published (CORRECTNESS 24)."""
         while True:
             if drained_at := self._progress.drained_at:
-                beat = asyncio.ensure_future(publisher.beat(drained_at))
+                sending = acknowledged(self._progress.kafka_guard, partial(publisher.beat, drained_at))
+                beat = asyncio.ensure_future(sending)
                 try:
                     while not (await asyncio.wait({beat}, timeout=ALARM_AFTER_S))[0]:
                         await _restore_topics(publisher)

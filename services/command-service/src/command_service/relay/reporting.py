@@ -11,6 +11,7 @@ from prometheus_client.metrics_core import Metric
 from prometheus_client.registry import Collector
 
 from command_service.relay.relay import Progress
+from holdfast.resilience.dependencies import Dependencies
 from holdfast.service.health import Health, Readiness
 
 
@@ -33,7 +34,9 @@ def health_of(progress: Progress) -> Health:
             return Readiness(True, {"postgresql": "up"})  # a standby needs no Kafka yet
         return Readiness(True, {"postgresql": progress.postgres, "kafka": progress.kafka})
 
-    return Health(readiness=readiness, extra=extra)
+    dependencies = Dependencies("outbox-relay")
+    dependencies.add(progress.kafka_guard)
+    return Health(readiness, lambda: [line.as_json() for line in dependencies.status()], extra)
 
 
 class _Metrics(Collector):

@@ -10,12 +10,18 @@ from aiokafka.errors import IllegalStateError, KafkaError
 
 from holdfast.contracts.messages import PARTITIONS
 from holdfast.messaging import make_consumer
+from holdfast.resilience.deadline import Deadline
+from holdfast.resilience.errors import DeadlineExceeded, ResilienceError
+from holdfast.resilience.guard import Guard
+from holdfast.resilience.stopwatch import STALL_S
 from projector_service.adapters.dead_letters import abandon
 
 _TAIL: Final = 240
 """Two minutes of heartbeats: a projector that starts behind passes some of them while it catches up."""
 _START_S: Final = 15.0
 _ASK_S: Final = 5.0
+_PROBE_S: Final = 0.4
+_PROBE_PAUSE_S: Final = 0.1
 
 
 class Assignments(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafka has no types
@@ -73,6 +79,35 @@ async def _running(consumer: AIOKafkaConsumer) -> AsyncIterator[None]:
         yield
     finally:
         await abandon(consumer)
+
+
+@asynccontextmanager
+async def probed(consumer: AIOKafkaConsumer, topic: str, guard: Guard) -> AsyncIterator[None]:
+    """While the block runs Kafka is asked twice a second, as a guarded call: a consumer by itself tells no outage from
+    silence, and the breaker of a projector that has nothing to commit would neither open nor close.
+    """
+    probing = asyncio.create_task(_probe(consumer, topic, guard), name="probe-kafka")
+    try:
+        yield
+    finally:
+        probing.cancel()
+        await asyncio.wait({probing})
+
+
+async def _probe(consumer: AIOKafkaConsumer, topic: str, guard: Guard) -> None:
+    while True:
+        limit = Deadline.after(_PROBE_S)
+        try:
+            async with guard(limit):
+                await consumer.end_offsets([TopicPartition(topic, 0)])
+        except (KafkaError, DeadlineExceeded):
+            if limit.overdue_s() < STALL_S:  # else this process stood still
+                guard.breaker.probe_missed()
+        except ResilienceError:
+            pass  # open: it is asked again once its time is up
+        else:
+            guard.breaker.probe_succeeded()
+        await asyncio.sleep(limit.remaining_s() + _PROBE_PAUSE_S)
 
 
 async def committed_offsets(consumer: AIOKafkaConsumer, partitions: Iterable[TopicPartition]) -> dict[int, int]:

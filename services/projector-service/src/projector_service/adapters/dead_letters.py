@@ -11,6 +11,9 @@ from aiokafka.errors import KafkaError, KafkaTimeoutError
 
 from holdfast.contracts.messages import rfc3339
 from holdfast.messaging import make_producer
+from holdfast.resilience.deadline import Deadline
+from holdfast.resilience.errors import ResilienceError
+from holdfast.resilience.guard import Guard
 from projector_service.folding import Rejected
 
 _SHOWN_BYTES: Final = 64 * 1024
@@ -25,8 +28,9 @@ class DeadLetters:
     Value: `{index, topic, partition, offset, stream_id, reason, value, rejected_at}`, `value` the record's text.
     """
 
-    def __init__(self, bootstrap: str, topic: str, *, client_id: str, timeout_s: float) -> None:
+    def __init__(self, bootstrap: str, topic: str, guard: Guard, *, client_id: str, timeout_s: float) -> None:
         self._bootstrap = bootstrap
+        self._guard = guard
         self._topic = topic
         self._client_id = client_id
         self._timeout_s = timeout_s
@@ -42,14 +46,14 @@ class DeadLetters:
         """
         places = {(index, topic, one.received.partition, one.received.offset): one for one in rejected}
         try:
-            async with self._one_at_a_time, asyncio.timeout(self._timeout_s):
+            async with self._guard(Deadline.after(self._timeout_s)), self._one_at_a_time:
                 producer = await self._connected()
                 for place, one in places.items():
                     if place not in self._under_way:
                         value, key = _letter(index, topic, one), one.received.stream_id.encode()
                         self._under_way[place] = await producer.send(self._topic, value, key=key)
                 await asyncio.wait([self._under_way[place] for place in places])
-        except (KafkaError, TimeoutError) as error:
+        except (KafkaError, ResilienceError) as error:
             raise KafkaTimeoutError(f"dead letters were not acknowledged: {error!r}") from error
         for sent in [self._under_way.pop(place) for place in places]:
             sent.result()

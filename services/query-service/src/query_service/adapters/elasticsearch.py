@@ -18,7 +18,7 @@ from elasticsearch import (
 from holdfast.contracts.documents import alias
 from holdfast.contracts.messages import Topic
 from holdfast.resilience.deadline import Deadline
-from holdfast.resilience.errors import DependencyUnavailable
+from holdfast.resilience.errors import DeadlineExceeded, DependencyUnavailable
 from holdfast.resilience.guard import Guard
 from holdfast.resilience.outcome import Outcome, errors_are_failures
 from holdfast.resilience.protections import NAIVE_ATTEMPTS, NAIVE_PAUSE_S, NAIVE_TIMEOUT_S, PROTECTIONS
@@ -142,8 +142,12 @@ class ReadIndex:
 
     async def _attempt(self, deadline: Deadline, ask: Callable[[], Awaitable[Any]]) -> Json:
         try:
-            async with self._guard(deadline):
+            async with self._guard(deadline.at_most(self._timeout_s)):
                 return await self._ask(ask)
+        except DeadlineExceeded as error:
+            if deadline.expired:
+                raise
+            raise self._guard.unavailable("timeout") from error
         except NotFoundError as error:
             # No such alias (a document that is not there is no error here): this topic's reads are away, while to the
             # breaker, which guards all topics, Elasticsearch answered.
@@ -151,10 +155,7 @@ class ReadIndex:
 
     async def _ask(self, ask: Callable[[], Awaitable[Any]]) -> Json:
         try:
-            async with asyncio.timeout(self._timeout_s):
-                answer = await ask()
-        except TimeoutError as error:
-            raise self._guard.unavailable("timeout") from error
+            answer = await ask()
         except ApiError as error:
             if refused(error):
                 raise

@@ -1,0 +1,101 @@
+"""The catalogue's reads through the cache: what may be kept, for whom, and how it is told.
+
+Kept are whole 200 answers of routes that are the same for everybody; nothing of a caller is sent for them or kept.
+"""
+
+from collections.abc import Awaitable, Callable
+from dataclasses import replace
+from typing import Final
+
+from fastapi.responses import Response
+from prometheus_client import CollectorRegistry, Counter
+
+from gateway.answers import NO_READ_MODEL, age_of, from_cache
+from gateway.call import Call
+from holdfast.resilience.attempt import Answer
+from holdfast.resilience.cache import Cache, Fetched, Hit
+from holdfast.resilience.deadline import Deadline
+from holdfast.resilience.protections import NAIVE_TOTAL_S, PROTECTIONS
+
+Ask = Callable[[Call], Awaitable[Answer]]
+_SOONER_MS: Final = 30
+_OF_A_CALLER: Final = "authorization"
+_PRODUCTS: Final = "product-"
+
+
+class Catalogue:
+    """Answers of query-service, kept. One event loop."""
+
+    def __init__(self, cache: Cache[Answer], registry: CollectorRegistry) -> None:
+        self._cache = cache
+        self._answers = Counter(
+            "gateway_catalogue_answers_total",
+            "Catalogue reads by route and by how the cache had a part in them (fetched: none)",
+            ["route", "how"],
+            registry=registry,
+        )
+
+    def kept(self, call: Call, ask: Ask) -> Response | None:
+        """An answer without waiting: fresh, or stale while it is asked for anew. None: `fetch` it."""
+        settings = call.route.cache
+        if settings is None or _wants_its_own(call) or not PROTECTIONS.on("cache"):
+            return None
+        hit = self._cache.find(call.cache_key, settings, _fetching(call, ask))
+        return None if hit is None else self._told(call, hit)
+
+    async def fetch(self, call: Call, ask: Ask, until: Deadline) -> Answer:
+        """What `ask` gives. Callers who ask the same at once share it, each waiting for it `until` its own time is up.
+
+        Raises what `ask` raises, or DeadlineExceeded.
+        """
+        if call.route.cache is None or not PROTECTIONS.on("cache"):
+            return await ask(call)
+        self._answers.labels(call.route.name, "fetched").inc()
+        if not _wants_its_own(call):
+            async with until.limit(call.route.target):
+                return await self._cache.get(call.cache_key, _fetching(call, ask))
+        asked_at_s = self._cache.now_s()
+        answer = await ask(call)
+        self._cache.keep(call.cache_key, _fetched(answer), asked_at_s)
+        return answer
+
+    def on_error(self, call: Call) -> Response | None:
+        """The last good answer, marked, when there is no other."""
+        settings = call.route.cache
+        if settings is None or not PROTECTIONS.on("cache"):
+            return None
+        hit = self._cache.on_error(call.cache_key, settings)
+        return None if hit is None else self._told(call, hit)
+
+    async def close(self) -> None:
+        await self._cache.close()
+
+    def _told(self, call: Call, hit: Hit[Answer]) -> Response:
+        self._answers.labels(call.route.name, hit.how).inc()
+        return from_cache(hit.value, hit.age_s, NO_READ_MODEL if hit.how == "stale-if-error" else None)
+
+
+def _wants_its_own(call: Call) -> bool:
+    """A token with a product's version asks for what a kept answer may not know; other streams play no part here."""
+    return call.no_cache or (call.consistency_token is not None and _PRODUCTS in call.consistency_token)
+
+
+def _fetching(call: Call, ask: Ask) -> Callable[[], Awaitable[Fetched[Answer]]]:
+    """The call as anybody's, with a whole call's time, not with the patience of who came first. It ends a little sooner
+    than whoever waits for it, so that its attempts time out, which breakers count, and are not cancelled.
+    """
+
+    async def fetch() -> Fetched[Answer]:
+        headers = tuple(header for header in call.headers if header[0].lower() != _OF_A_CALLER)
+        total_s = call.route.budget.total_s if PROTECTIONS.on("deadline") else NAIVE_TOTAL_S
+        deadline = Deadline.after(total_s).shortened_by(_SOONER_MS)
+        return _fetched(await ask(replace(call, headers=headers, consistency_token=None, deadline=deadline)))
+
+    return fetch
+
+
+def _fetched(answer: Answer) -> Fetched[Answer]:
+    """Only a 200 is kept, and not one that says it is behind but not how far."""
+    known = "degraded" not in answer.headers or "age" in answer.headers
+    age_s = float(age_of(answer)) if answer.status == 200 and known else None
+    return Fetched(answer, len(answer.body), age_s)

@@ -1,0 +1,60 @@
+"""What a breaker judges by: how often and how many times in a row a dependency's calls went badly."""
+
+from holdfast.resilience.clock import Clock
+from holdfast.resilience.outcome import Outcome
+from holdfast.resilience.settings import BreakerSettings
+from holdfast.resilience.window import OutcomeWindow
+
+
+class Tally:
+    """The outcomes of calls, over a window and in a row. Neutral ones are not to be recorded.
+
+    A rate alone dilutes: after 10 s of health it needs 5 s of pure failure; a row alone misses half of the calls
+    failing at random. Either condemns (Finagle, Linkerd).
+    """
+
+    __slots__ = ("_bad_in_a_row", "_failures_in_a_row", "_settings", "_window")
+
+    def __init__(self, settings: BreakerSettings, clock: Clock) -> None:
+        self._settings = settings
+        self._window = OutcomeWindow(settings.window_s, settings.window_buckets, clock)
+        self._failures_in_a_row = 0
+        self._bad_in_a_row = 0
+
+    def record(self, outcome: Outcome) -> None:
+        self._window.record(outcome)
+        self._failures_in_a_row = self._failures_in_a_row + 1 if outcome is Outcome.FAILURE else 0
+        self._bad_in_a_row = 0 if outcome is Outcome.SUCCESS else self._bad_in_a_row + 1
+
+    def start_row_again(self) -> None:
+        self._failures_in_a_row = self._bad_in_a_row = 0
+
+    def clear(self) -> None:
+        self.start_row_again()
+        self._window.clear()
+
+    @property
+    def error_rate(self) -> float:
+        """Failures a call over the window."""
+        return self._window.error_rate
+
+    @property
+    def bad_rate(self) -> float:
+        """Failures and slow answers a call over the window."""
+        return self._window.bad_rate
+
+    @property
+    def failing(self) -> bool:
+        """Condemned by failures alone."""
+        return self._condemned(self._failures_in_a_row, self._window.error_rate)
+
+    @property
+    def ailing(self) -> bool:
+        """Condemned by failures and slow answers together."""
+        return self._condemned(self._bad_in_a_row, self._window.bad_rate)
+
+    def _condemned(self, in_a_row: int, rate: float) -> bool:
+        settings = self._settings
+        if in_a_row >= settings.failures_in_a_row:
+            return True
+        return rate >= settings.bad_share and self._window.calls >= settings.least_calls
