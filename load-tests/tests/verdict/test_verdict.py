@@ -199,7 +199,7 @@ def test_whoever_finds_one_gateway_dead_is_judged_by_the_other_ones_answer() -> 
 
 
 def test_under_too_much_load_goodput_must_hold_and_checkout_be_the_last_to_suffer() -> None:
-    everything = dict.fromkeys(("browse", "cart", "checkout", "recommendations"), Expect.SHED)
+    everything = dict.fromkeys(("browse", "cart", "checkout", "recommendations"), Expect.BEST_EFFORT)
     shed = change(healthy_records(), "recommendations", 0, 60, Outcome.CONTAINED)
     shed = change(shed, "browse", 0, 20, Outcome.CONTAINED)
     enough = Run(records=shed, hypothesis=Hypothesis(everything, goodput_per_s=50.0)).verdict()

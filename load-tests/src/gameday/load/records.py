@@ -22,6 +22,9 @@ class Outcome(StrEnum):
     FAILED = "failed"
 
 
+SERVED: Final = (Outcome.OK, Outcome.DEGRADED)
+
+
 @dataclass(frozen=True, slots=True)
 class Record:
     """One logical request, however many HTTP calls (`attempts`) it took.

@@ -17,7 +17,7 @@ class Expect(StrEnum):
     LATER = "later"  # 202, settled later
     STALE = "stale"  # the last good answer, marked; 503 when there is none
     UNAVAILABLE = "503"  # 503 with Retry-After
-    SHED = "shed"  # under more load than can be served: as much as possible, the rest 503 with Retry-After
+    BEST_EFFORT = "best-effort"  # too much load, or one fault after the other: what can be, else 503
 
     @property
     def as_healthy(self) -> bool:
@@ -27,7 +27,7 @@ class Expect(StrEnum):
     @property
     def needs_the_part(self) -> bool:
         """Whether the answer is the one for a part that is away, to be given at once."""
-        return not self.as_healthy and self is not Expect.SHED
+        return not self.as_healthy and self is not Expect.BEST_EFFORT
 
     @property
     def allows(self) -> frozenset[Outcome]:
@@ -43,7 +43,7 @@ _ALLOWED: Final[Mapping[Expect, frozenset[Outcome]]] = {
     Expect.LATER: _MARKED,
     Expect.STALE: _MARKED | {Outcome.CONTAINED},
     Expect.UNAVAILABLE: _MARKED | {Outcome.CONTAINED},
-    Expect.SHED: _MARKED | {Outcome.CONTAINED},
+    Expect.BEST_EFFORT: _MARKED | {Outcome.CONTAINED},
 }
 
 

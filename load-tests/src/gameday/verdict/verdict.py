@@ -64,7 +64,8 @@ def result_of(findings: Sequence[Finding]) -> Result:
 class Row:
     """One journey, or one call of it, in all phases.
 
-    slow: how many took longer than p99_bar_ms, the bar for those who need not notice. containment: only of what needs the part. healthy_s: from the fault's end, or a JVM's readiness; None: never seen.
+    slow: how many took longer than p99_bar_ms, the bar for those who need not notice. containment: only of what needs
+    the part. healthy_s: from the fault's end, or a JVM's readiness; None: never seen.
     """
 
     name: str
