@@ -65,17 +65,15 @@ def experiment(
 
 
 def _settings(row: MatrixRow, kind: Kind) -> dict[str, Any]:
-    """A slow part may still answer in time now and then: its breaker need not stay open, nor is a caught call rare."""
+    """A slow part may still answer in time: then no breaker has to open, and nobody is caught."""
     settings: dict[str, Any] = {
         "name": "holdfast",
         "row": row.name,
         "judged_by": row.judged_by.value,
         "expect": {name: expect.value for name, expect in row.expect.items()},
     }
-    if row.breaker:
-        settings["breaker"] = row.breaker
-    if row.caught_at_most is not None and kind is not Kind.SLOW:
-        settings["caught_at_most"] = row.caught_at_most
+    if row.breaker and kind is not Kind.SLOW:
+        settings |= {"breaker": row.breaker, "caught_at_most": row.caught_at_most}
     return settings
 
 

@@ -55,12 +55,6 @@ class Timeline:
         """The moment from which recovery is counted: readiness of a restarted JVM, else the end of the fault."""
         return self.lifted_at if self.served_at is None else self.served_at
 
-    def starts_jvm(self, moment: float) -> bool:
-        """Whether a JVM was starting then: latency says nothing about the shop, on a machine it shares."""
-        if self.lifted_at is None or self.served_at is None:
-            return False
-        return self.lifted_at <= moment < self.served_at
-
     def write(self, path: Path) -> None:
         path.write_text(json.dumps(asdict(self), indent=2) + "\n")
 
