@@ -91,7 +91,10 @@ def _calm(options: argparse.Namespace) -> None:
 
 
 def _list(options: argparse.Namespace) -> None:
-    for one in _faults(options).suffering():
+    suffering = _faults(options).suffering()
+    if not suffering:
+        print("nothing is faulted or down")
+    for one in suffering:
         end = "until it is lifted" if one.left_s is None else f"for {one.left_s:.0f} s more"
         print(f"{one.part} {one.what} {end}")
 

@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Final
 
@@ -37,10 +38,9 @@ class DockerFaults:
         if fault.kind in KNOBS:
             _knobs(containers[PAYMENT]).set(fault)
             return
-        with all_or_none(self.lift) as done:
-            for part, container in containers.items():
-                self._inject(part, container, fault)
-                done.append(part)
+        with all_or_none(self.lift) as begun, ThreadPoolExecutor(len(containers)) as at_once:
+            begun.extend(containers)
+            list(at_once.map(lambda part: self._inject(part, containers[part], fault), containers))
 
     def lift(self, part: str) -> None:
         containers = self._project.containers()
@@ -59,7 +59,8 @@ class DockerFaults:
         containers, networks = self._project.containers(), self._project.networks()
         found = [self._suffers(name, container, networks) for name, container in containers.items()]
         payment = containers.get(PAYMENT)
-        return [one for one in found if one] + (_knobs(payment).active() if payment else [])
+        knobs = _knobs(payment).active() if payment and payment.running and not payment.paused else []
+        return [one for one in found if one] + knobs
 
     def _check(self, fault: Fault) -> dict[str, Container]:
         containers = self._project.containers()

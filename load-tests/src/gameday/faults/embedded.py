@@ -60,7 +60,8 @@ class EmbeddedFaults:
         own = [
             Suffering(name, row["state"], row["fault_left_s"]) for name, row in rows.items() if row["state"] in _FAULTED
         ]
-        return own + (self._knobs().active() if PAYMENT in rows else [])
+        answers = PAYMENT in rows and rows[PAYMENT]["state"] not in (State.DOWN, State.PAUSED)
+        return own + (self._knobs().active() if answers else [])
 
     def _check(self, fault: Fault) -> list[str]:
         rows = self._rows()

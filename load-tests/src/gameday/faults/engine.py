@@ -51,7 +51,7 @@ class Container:
 
 
 def docker(*arguments: str, given: bytes = b"", timeout_s: float = _TIMEOUT_S) -> str:
-    """Runs one command of the Docker CLI and returns what it printed. Raises Refused with the last line of its error."""
+    """Runs one command of the Docker CLI and returns what it printed. Raises Refused."""
     try:
         done = subprocess.run(("docker", *arguments), input=given, capture_output=True, check=False, timeout=timeout_s)
     except OSError as error:

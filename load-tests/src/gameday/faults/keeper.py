@@ -1,7 +1,7 @@
 """Ends one fault on a container at its time, in a process of its own: whatever happens to the tool, it is lifted.
 
-`python -m gameday.faults.keeper PROJECT DIRECTORY PART TOKEN` returns as soon as the keeper is on its way. It ends early
-when the fault was lifted or another one took its place, which it sees in the record.
+`python -m gameday.faults.keeper PROJECT DIRECTORY PART TOKEN` returns as soon as the keeper is on its way. It ends
+early when the fault was lifted or another one took its place, which it sees in the record.
 """
 
 import contextlib
@@ -10,6 +10,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Final
 
@@ -62,7 +63,7 @@ class Keeper:
         began = time.monotonic()
         for do, until_s in (("pause", entry.stopped_share * SLOW_PERIOD_S), ("unpause", SLOW_PERIOD_S)):
             with contextlib.suppress(Refused):
-                self._if_current(lambda do=do: docker(do, self._container))
+                self._if_current(partial(docker, do, self._container))
             time.sleep(max(0.0, began + until_s - time.monotonic()))
 
     def _current(self) -> Entry | None:
