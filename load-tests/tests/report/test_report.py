@@ -122,11 +122,10 @@ def attempts(first: float, second: float) -> dict[str, float]:
 def test_attempts_at_a_hop_are_counted_between_samples_and_not_over_a_restart() -> None:
     one, two = {"gateway-1": attempts(100, 0)}, {"gateway-1": attempts(110, 5), "gateway-2": attempts(10, 0)}
     three = {"gateway-1": attempts(3, 0), "gateway-2": attempts(20, 1)}
-    curves = series.hop_attempts(
-        [counted(0, **one), Sample(BEGAN + 0.5), counted(1, **two), counted(2, **three)], BEGAN
-    )
-    assert list(curves) == ["gateway → query-service"]
-    assert curves["gateway → query-service"].values == [1.5, 1.1]
+    samples = [counted(0, **one), Sample(BEGAN + 0.5), counted(1, **two), counted(2, **three)]
+    curves = series.hop_attempts(samples, BEGAN)
+    assert list(curves) == ["gateway → query"]
+    assert curves["gateway → query"].values == [1.5, 1.1]
 
 
 def test_breakers_are_bands_without_gaps() -> None:
