@@ -136,9 +136,10 @@ def main() -> int:
 
     def work() -> int:
         checked = plan(options)
+        console = Console(stderr=True, width=None if sys.stderr.isatty() else 110)
         folder = RunFolder(options.out)
         try:
-            locust_run.run(Run(checked, folder, options, Console(stderr=True)).work, options.out / "locust")
+            locust_run.run(Run(checked, folder, options, console).work, options.out / "locust")
         finally:
             folder.close()
             folder.discard()

@@ -29,6 +29,16 @@ class Tally:
         if record.code:
             self.codes[f"{record.call}: {record.outcome} {record.code}"] += 1
 
+    def share(self, *outcomes: Outcome) -> float:
+        """What part of all requests came out like that; 0 of none."""
+        total = sum(counts.total() for counts in self.outcomes.values())
+        wanted = sum(counts[outcome] for counts in self.outcomes.values() for outcome in outcomes)
+        return wanted / total if total else 0.0
+
+    def percentile_ms(self, percent: float) -> float:
+        """Over all journeys."""
+        return percentile([latency for latencies in self.latencies_ms.values() for latency in latencies], percent)
+
     def table(self) -> Table:
         """One line a journey."""
         table = Table(title="requests by journey", title_justify="left")

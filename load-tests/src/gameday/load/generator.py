@@ -85,8 +85,10 @@ class Generator:
         return Played(began, ended, planned, len(self._late_s), dropped, unoffered, lag_ms, cpu_share)
 
     def _stops_before(self, due: float) -> bool:
-        wait_s = due - self._client.now()
-        return bool(self._client.stopping.wait(wait_s) if wait_s > 0 else self._client.stopping.is_set())
+        while (wait_s := due - self._client.now()) > 0:  # gevent's timers may fire a few milliseconds early
+            if self._client.stopping.wait(wait_s):
+                return True
+        return bool(self._client.stopping.is_set())
 
     def _one(self, arrival: Arrival, shopper: Shopper | None, due: float) -> None:
         self._late_s.append(self._client.now() - due)

@@ -36,7 +36,8 @@ class Restocker:
 
     def sign_in(self) -> None:
         """Raises UserError when the shop refuses or does not answer."""
-        reply = self._send(Ask("POST", "/api/sessions", self._who, statuses=_CREATED, good=_has_token))
+        ask = Ask("POST", "/api/sessions", self._who, statuses=_CREATED, good=_has_token)
+        reply = self._client.send(ask, 0).last
         if reply.answer is None or reply.outcome is not Outcome.OK:
             raise UserError(f"the shop refused the sign-in of {self._email}: {reply.code}")
         self._token = str(reply.answer.body["token"])
