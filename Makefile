@@ -107,6 +107,16 @@ capacity: ## how many arrivals a second the healthy shop serves, into .holdfast/
 	@mkdir -p .holdfast
 	exec $(OUTSIDE) holdfast-capacity
 
+##@ To see it survive (ON=docker: the containers; SEED=, RUNS= of each experiment; local processes are started if none run)
+.PHONY: chaos chaos-quick experiments
+CHAOS = $(BIN)/holdfast-chaos --on $(ON) --start $(if $(SEED),--seed $(SEED)) $(if $(RUNS),--runs $(RUNS))
+chaos: setup ## kill, pause and slow parts while shoppers shop, and judge it, 50 minutes: EXPERIMENT=projector-paused for one
+	@$(CHAOS) $(EXPERIMENT)
+chaos-quick: setup ## three of them with short phases, in 5 minutes; or EXPERIMENT=
+	@$(CHAOS) --quick $(EXPERIMENT)
+experiments: ## their names
+	@$(BIN)/holdfast-chaos --list
+
 ##@ To look inside (ON=docker: the containers')
 .PHONY: psql topic index trace
 psql: ## PostgreSQL's prompt

@@ -25,8 +25,9 @@ class Generator:
     def __init__(self, folder: Path, urls: Sequence[str], rate: float, seconds: float, seed: int) -> None:
         self.folder = folder
         self.rate = rate
-        command = [str(Path(sys.executable).parent / "holdfast-load"), "--url", ",".join(urls), "--out", str(folder)]
-        self.command = [*command, "--rate", f"{rate:.1f}", "--seconds", f"{seconds:.0f}", "--seed", str(seed)]
+        tied = [sys.executable, "-m", "gameday.chaos.tied", str(Path(sys.executable).parent / "holdfast-load")]
+        plan = ["--rate", f"{rate:.1f}", "--seconds", f"{seconds:.0f}", "--seed", str(seed)]
+        self.command = [*tied, "--url", ",".join(urls), "--out", str(folder), *plan]
         self._process: subprocess.Popen[bytes] | None = None
 
     @property

@@ -71,7 +71,8 @@ class Run:
         self._abort = AbortCondition(hypothesis, abort.below, abort.for_s)
 
     def begin(self) -> None:
-        """Starts load and samples, and lets the shop warm up. Raises Stopped."""
+        """Calms the shop, starts load and samples, and lets it warm up. Raises Stopped and Refused."""
+        self.calm()
         self.setup.told("preparing shoppers", 0.0, "")
         self._sampler.start()
         began = self.more_load(self.definition.settings.share_of_capacity)
