@@ -105,7 +105,7 @@ load: ## shoppers who come anyway: RATE=30 a second for SECONDS=60; or USERS=50 
 	  --out reports/load-$$(date -u +%Y%m%dT%H%M%SZ)
 capacity: ## how many arrivals a second the healthy shop serves, into .holdfast/capacity.json (up to 3 minutes)
 	@mkdir -p .holdfast
-	exec $(OUTSIDE) holdfast-capacity
+	exec $(OUTSIDE) holdfast-capacity $(if $(filter docker,$(ON)),--out .holdfast/capacity-docker.json)
 
 ##@ To see it survive (ON=docker: the containers; SEED=, RUNS= of each experiment; local processes are started if none run)
 .PHONY: chaos chaos-quick experiments

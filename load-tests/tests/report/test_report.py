@@ -59,7 +59,7 @@ def test_the_page_is_one_file_with_every_figure(tmp_path: Path) -> None:
     assert references.found == []
     assert html.count("<svg") == 1
     assert "Elasticsearch &lt;is&gt; killed" in html
-    assert "The breaker opened 0.5 to 1.0 s after the fault." in html
+    assert "The breaker opened 0.0 to 1.0 s after the fault." in html
     assert ">1,190 of 1,190<" in html
     assert all(f">{row.name}<" in html for row in report.verdict.rows)
     for title in ("Blast radius", "Throughput", "Latency", "Attempts", "Not served", "Breakers", "Outbox"):

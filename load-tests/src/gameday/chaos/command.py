@@ -86,10 +86,10 @@ def _run(chosen: Sequence[Definition], shop: Target, options: argparse.Namespace
     console = terminal()
     for definition in chosen:
         check(definition, shop)
-    measured = capacity.read()
+    measured = capacity.read(shop.on)
     if measured is None:
         console.print("the capacity of this machine is not known yet: it is measured first, about 3 minutes")
-        measured = capacity.measure(shop.gateways)
+        measured = capacity.measure(shop.on, shop.gateways)
     pace = QUICK if options.quick else FULL
     _say_how_long(console, chosen, pace, measured)
     with Progress(console) as progress:

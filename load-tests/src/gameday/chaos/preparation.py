@@ -28,7 +28,7 @@ def prepare(raw: Mapping[str, Any], on: str) -> Run:
     definition = define(str(raw.get("title", "experiment")), dict(raw))
     shop = target(on)
     check(definition, shop)
-    measured = capacity.read() or capacity.measure(shop.gateways)
+    measured = capacity.read(on) or capacity.measure(on, shop.gateways)
     folder = new_folder(Path(os.environ.get("REPORTS", REPORTS)), _name(raw))
     return Run(definition, Setup(shop, metrics(shop), FULL, measured, seed=1), folder)
 
@@ -59,7 +59,9 @@ def writable(folder: Path) -> None:
 @contextmanager
 def alone() -> Iterator[None]:
     """Holds the shop for one experiment at a time. Raises Refused."""
-    with (places.state_dir() / "chaos.lock").open("a") as lock:
+    state = places.state_dir()
+    state.mkdir(parents=True, exist_ok=True)
+    with (state / "chaos.lock").open("a") as lock:
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError as error:

@@ -185,15 +185,8 @@ class Run:
                 self._sampler.stop()
                 self.timeline.write(self.folder / "phases.json")
 
-    def served_share(self, last_s: float) -> dict[str, float]:
-        """Of each journey's requests that were answered in the last seconds, the share that was served."""
-        recent = [one for one in self.seen if one.ended >= time.time() - last_s]
-        journeys = dict.fromkeys(one.journey for one in recent)
-        return {
-            journey: sum(one.good for one in ones) / len(ones)
-            for journey in journeys
-            if (ones := [one for one in recent if one.journey == journey])
-        }
+    def answered_since(self, moment: float) -> list[Seen]:
+        return [one for one in self.seen if one.ended >= moment]
 
     def watch(self, phase: Phase, over: Callable[[], bool]) -> None:
         """Goes on with this phase, or begins it, until it is over. Raises Stopped."""
