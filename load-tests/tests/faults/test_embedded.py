@@ -16,7 +16,7 @@ from embedded.stack import Stack
 from gameday.faults.embedded import EmbeddedFaults
 from gameday.faults.fault import Fault, Kind, Refused
 
-SOON_S = 10.0
+SOON_S = 30.0
 VISA = {"amount": 500, "currency": "GBP", "payment_token": "tok_visa"}
 
 
