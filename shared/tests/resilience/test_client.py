@@ -1,6 +1,7 @@
 """The outbound client against real sockets: what it repeats, what it does not, and how calls end."""
 
 import asyncio
+import random
 import time
 from collections import Counter
 from collections.abc import AsyncIterator, Callable
@@ -10,6 +11,7 @@ from typing import Any
 
 import pytest
 
+from holdfast.resilience.addresses import DnsName
 from holdfast.resilience.attempt import Answer, AttemptSeen
 from holdfast.resilience.client import OutboundClient
 from holdfast.resilience.clock import FakeClock
@@ -17,6 +19,7 @@ from holdfast.resilience.deadline import Deadline
 from holdfast.resilience.errors import BulkheadFull, DeadlineExceeded, DependencyUnavailable
 from holdfast.resilience.outcome import Outcome
 from holdfast.resilience.policy import CallPolicy
+from holdfast.resilience.replicas import Replica
 from holdfast.resilience.settings import (
     CHECKOUT,
     QUERY_CLIENT,
@@ -494,3 +497,32 @@ async def test_a_callers_own_stall_condemns_no_replica(server: Serve, other_serv
             time.sleep(0.25)  # noqa: ASYNC251  # every attempt's time of 0.1 s passes here
             await asyncio.gather(*calls, return_exceptions=True)
         assert [replica.breaker.state for replica in client.replicas.current()] == ["closed", "closed"]
+
+
+async def test_replicas_that_come_and_go_under_calls_cost_no_answer(server: Serve, other_server: Serve) -> None:
+    chance = random.Random(17)
+    third = type(server)()
+    await third.start()
+    name, urls = DnsName("query", 80), [server.url, other_server.url, third.url]
+
+    async def slowly(seen: object) -> bytes:
+        await asyncio.sleep(chance.choice([0, 0.001, 0.01]))
+        return b"HTTP/1.1 200 X\r\nContent-Length: 2\r\n\r\n{}"
+
+    for one in (server, other_server, third):
+        one.answer = slowly
+    client = OutboundClient("query-service", "dns+http://query:80", QUERY_CLIENT)
+    seen: set[Replica] = set()
+    try:
+        calls = []
+        for _ in range(400):
+            client.replicas.update(name, tuple(chance.sample(urls, chance.randint(1, 3))))
+            seen.update(client.replicas.current())
+            calls.append(asyncio.create_task(get(client, READ)))
+            await asyncio.sleep(0.001)
+        assert {answer.status for answer in await asyncio.gather(*calls)} == {200}
+        assert {replica.in_flight for replica in seen} == {0}
+        assert client.bulkhead.in_flight == 0
+    finally:
+        await client.close()
+        await third.stop()

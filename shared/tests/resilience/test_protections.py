@@ -29,15 +29,15 @@ from holdfast.resilience.settings import (
 
 FAST = CallPolicy(attempt_timeout_s=0.1)
 ONCE = CallPolicy(attempt_timeout_s=0.1, retry=False)
-WITHOUT_PROBES = ("probe", "retry-budget")
 SwitchOff = Callable[..., None]
 Serve = Any  # the conftest's scripted server
 
 
 @asynccontextmanager
-async def client_of(*servers: Serve, **settings: Any) -> AsyncIterator[OutboundClient]:
-    client = OutboundClient("query-service", ",".join(s.url for s in servers), replace(QUERY_CLIENT, **settings))
-    await client.start()
+async def client_of(server: Serve, *, probes: bool = False, **settings: Any) -> AsyncIterator[OutboundClient]:
+    client = OutboundClient("query-service", server.url, replace(QUERY_CLIENT, **settings))
+    if probes:
+        await client.start()
     try:
         yield client
     finally:
@@ -50,6 +50,12 @@ async def get(client: OutboundClient, policy: CallPolicy = FAST, *, left_s: floa
 
 async def ended(*calls: Awaitable[object]) -> list[Any]:
     return list(await asyncio.gather(*calls, return_exceptions=True))
+
+
+async def until(happened: Callable[[], bool]) -> None:
+    async with asyncio.timeout(10):
+        while not happened():  # noqa: ASYNC110  # what is waited for happens in a server
+            await asyncio.sleep(0.005)
 
 
 def hang(server: Serve, seconds: float = 5) -> None:
@@ -94,24 +100,28 @@ async def test_with_every_protection_off_an_attempt_waits_for_a_second(server: S
         assert (await get(client, ONCE)).status == 200
 
 
-async def test_without_bulkheads_hanging_calls_pile_up_beyond_any_limit(server: Serve, switch_off: SwitchOff) -> None:
-    hang(server, 0.3)
-    arrived: list[int] = []
+async def test_without_bulkheads_hanging_calls_pile_up_beyond_any_limit(
+    server: Serve, http_reply: Callable[..., bytes], switch_off: SwitchOff
+) -> None:
+    enough = asyncio.Event()
+
+    async def answer(_seen: Any) -> bytes:
+        await enough.wait()
+        return http_reply()
+
+    server.answer = answer
+    patient = CallPolicy(attempt_timeout_s=10, retry=False)
     async with client_of(server, bulkhead=BulkheadSettings(limit=4, queue=0)) as client:
-
-        async def wave() -> list[Any]:
-            before = len(server.seen)
-            calls = [asyncio.create_task(get(client, CallPolicy(1.0, retry=False))) for _ in range(30)]
-            await asyncio.sleep(0.15)
-            arrived.append(len(server.seen) - before)
-            return await ended(*calls)
-
-        protected = await wave()
+        protected = [asyncio.create_task(get(client, patient, left_s=10)) for _ in range(30)]
+        await until(lambda: sum(call.done() for call in protected) == 26 and len(server.seen) == 4)
+        assert all(isinstance(call.exception(), BulkheadFull) for call in protected if call.done())
         switch_off("bulkhead")
-        unprotected = await wave()
-    assert arrived == [4, 30]
-    assert sum(isinstance(one, BulkheadFull) for one in protected) == 26
-    assert all(isinstance(one, Answer) for one in unprotected)
+        unprotected = [asyncio.create_task(get(client, patient, left_s=10)) for _ in range(30)]
+        await until(lambda: len(server.seen) == 34)
+        assert client.bulkhead.in_flight == 34
+        enough.set()
+        assert {answer.status for answer in await asyncio.gather(*unprotected)} == {200}
+        await ended(*protected)
 
 
 async def test_a_bulkhead_that_is_on_again_shrinks_to_its_limit_before_anyone_enters(switch_off: SwitchOff) -> None:
@@ -182,7 +192,7 @@ async def test_without_probes_nobody_asks_and_the_breaker_half_opens_by_its_time
     server: Serve, switch_off: SwitchOff
 ) -> None:
     probe = ProbeSettings(interval_s=0.02)
-    async with client_of(server, probe=probe, breaker=BreakerSettings(open_s=0.05)) as client:
+    async with client_of(server, probes=True, probe=probe, breaker=BreakerSettings(open_s=0.05)) as client:
         await asyncio.sleep(0.2)
         asked = server.probes
         assert asked > 2
@@ -206,7 +216,7 @@ async def test_without_probes_nothing_ends_a_call_to_a_lost_replica(server: Serv
     server.alive = False
     for off, reason in (((), "lost"), (("probe",), "no time left")):
         switch_off(*off)
-        async with client_of(server, probe=probe) as client:
+        async with client_of(server, probes=True, probe=probe) as client:
             (error,) = await ended(get(client, patient, left_s=0.7))
             assert reason in str(error)
 
@@ -222,7 +232,7 @@ async def test_without_a_budget_three_attempts_are_made_whatever_the_failure(
     async with client_of(server) as client:
         await ended(get(client))
         assert len(server.seen) == 1  # there is no other replica
-        switch_off(*WITHOUT_PROBES)
+        switch_off("retry-budget")
         assert (await get(client)).attempts == 3
     assert len(server.seen) == 4
     assert [seen.headers.get("x-attempt") for seen in server.seen[1:]] == [None, "2", "3"]

@@ -1,6 +1,6 @@
 """The retry budget and the pause before a repeat."""
 
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from holdfast.resilience.clock import FakeClock
@@ -30,32 +30,43 @@ def test_requests_and_repeats_are_forgotten_after_the_ttl() -> None:
     for _ in range(20):
         budget.deposit()
     assert budget.withdraw()
-    clock.advance(10)
+    clock.advance(11)
     assert not budget.withdraw()
     for _ in range(10):
         budget.deposit()
     assert budget.withdraw()
 
 
-@given(st.lists(st.tuples(st.floats(0, 2), st.sampled_from(["request", "repeat"])), max_size=80))
-def test_repeats_never_exceed_floor_and_share(steps: list[tuple[float, str]]) -> None:
+@given(st.lists(st.tuples(st.floats(0, 2), st.sampled_from(["request", "repeat"]), st.integers(1, 30)), max_size=80))
+@example([(0.95, "repeat", 10), (9.05, "repeat", 10)])
+def test_in_no_ten_seconds_are_there_more_repeats_than_floor_and_share(steps: list[tuple[float, str, int]]) -> None:
     clock = FakeClock(0)
     budget = RetryBudget(clock=clock)
-    requests: list[int] = []
-    repeats: list[int] = []
-    for seconds, what in steps:
+    requests: list[float] = []
+    repeats: list[float] = []
+    for seconds, what, times in steps:
         clock.advance(seconds)
-        second = int(clock.now())
-        if what == "request":
-            budget.deposit()
-            requests.append(second)
-            continue
-        live = sum(second - then < 10 for then in repeats)
-        allowed = 10 + 0.1 * sum(second - then < 10 for then in requests)
-        granted = budget.withdraw()
-        assert granted == (live + 1 <= allowed + 1e-9)
-        if granted:
-            repeats.append(second)
+        now = clock.now()
+        for _ in range(times):
+            if what == "request":
+                budget.deposit()
+                requests.append(now)
+            elif budget.withdraw():
+                repeats.append(now)
+                allowed = 10 + 0.1 * sum(now - then < 10 for then in requests)
+                assert sum(now - then < 10 for then in repeats) <= allowed + 1e-9
+
+
+@given(st.lists(st.tuples(st.floats(0, 2), st.integers(0, 20)), max_size=40))
+def test_what_was_not_used_for_longer_than_the_ttl_is_granted(steps: list[tuple[float, int]]) -> None:
+    clock = FakeClock(0)
+    budget = RetryBudget(clock=clock)
+    for seconds, times in steps:
+        clock.advance(seconds)
+        for _ in range(times):
+            budget.withdraw()
+    clock.advance(11.01)
+    assert [budget.withdraw() for _ in range(11)] == [True] * 10 + [False]
 
 
 @given(st.floats(0, 1, exclude_max=True))

@@ -6,8 +6,7 @@ Synchronous, for one event loop; time and chance are passed in.
 """
 
 import random
-from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import pybreaker
@@ -114,6 +113,7 @@ class CircuitBreaker:
     ) -> None:
         self.name = name
         self.in_flight = 0
+        self.state: str = CLOSED  # or OPEN, HALF_OPEN: the machine's, at hand since every call asks several times
         self._settings = settings or BreakerSettings()
         self._clock = clock
         self._rng = rng
@@ -131,16 +131,11 @@ class CircuitBreaker:
         self._probed_well = False  # since it opened
 
     @property
-    def state(self) -> str:
-        """`closed`, `open` or `half-open`."""
-        return self._machine.current_state
-
-    @property
     def admits(self) -> bool:
         """Whether `acquire` would give a permit now; changes no state."""
-        now_s = self._clock.now()
         if self.state == CLOSED or not PROTECTIONS.on("breaker"):
             return True
+        now_s = self._clock.now()
         if self.state == OPEN:
             return self._may_half_open(now_s)
         return self._half_open_room(now_s)
@@ -179,23 +174,12 @@ class CircuitBreaker:
         if not self.admits:
             raise DependencyUnavailable(self.name, retry_after_s=self.retry_after_s, reason="breaker-open")
 
-    @asynccontextmanager
-    async def guard(
-        self, *, classify: ClassifyError = errors_are_failures, lease_s: float | None = None
-    ) -> AsyncIterator[Permit]:
+    def guard(self, *, classify: ClassifyError = errors_are_failures, lease_s: float | None = None) -> "Guarded":
         """Hold a permit around awaits. What the block raises counts as `classify` says, cancellation as neutral.
 
         The block may settle the permit itself (an answer that is a failure); else its normal end is a success.
         """
-        permit = self.acquire(lease_s=lease_s)
-        try:
-            yield permit
-            permit.success()
-        except Exception as error:
-            permit.settle(classify(error))
-            raise
-        finally:
-            permit.neutral()  # cancelled: says nothing (CORRECTNESS 28)
+        return Guarded(self, classify, lease_s)
 
     def probe_succeeded(self) -> None:
         """An active probe was answered: the breaker may half-open when its time is up. It never closes it."""
@@ -274,6 +258,7 @@ class CircuitBreaker:
         self._successes = 0
         self._leased = []
         move()
+        self.state = self._machine.current_state
 
     def _may_half_open(self, now_s: float) -> bool:
         waits = self._waits_for_probe and PROTECTIONS.on("probe")
@@ -282,3 +267,27 @@ class CircuitBreaker:
     def _half_open_room(self, now_s: float) -> bool:
         live = sum(permit.ends_s > now_s for permit in self._leased)
         return live + self._successes < self._settings.half_open_permits
+
+
+class Guarded:
+    """A permit around a block. (A class, since a generator would cost three times as much.)"""
+
+    __slots__ = ("_breaker", "_classify", "_lease_s", "_permit")
+
+    def __init__(self, breaker: CircuitBreaker, classify: ClassifyError, lease_s: float | None) -> None:
+        self._breaker = breaker
+        self._classify = classify
+        self._lease_s = lease_s
+
+    async def __aenter__(self) -> Permit:
+        self._permit = self._breaker.acquire(lease_s=self._lease_s)
+        return self._permit
+
+    async def __aexit__(self, _type: object, error: BaseException | None, _traceback: object) -> None:
+        try:
+            if error is None:
+                self._permit.success()
+            elif isinstance(error, Exception):
+                self._permit.settle(self._classify(error))
+        finally:
+            self._permit.neutral()  # cancelled: says nothing (CORRECTNESS 28)

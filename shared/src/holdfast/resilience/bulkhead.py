@@ -5,8 +5,6 @@ What hangs can then drain only its own share of this process ("Release It!", bul
 
 import asyncio
 from collections import deque
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
 
 from holdfast.resilience.deadline import Deadline
 from holdfast.resilience.errors import BulkheadFull
@@ -29,20 +27,13 @@ class Bulkhead:
     def waiting(self) -> int:
         return len(self._waiting)
 
-    @asynccontextmanager
-    async def slot(self, deadline: Deadline | None = None) -> AsyncIterator[None]:
+    def slot(self, deadline: Deadline | None = None) -> "Slot":
         """Hold a place for the length of the block.
 
         Raises BulkheadFull when the queue is full or its wait is over, DeadlineExceeded when the deadline has passed
         by the time a place is free. Places are given in order of arrival and are never lost to cancellation.
         """
-        await self._enter(deadline)
-        try:
-            if deadline is not None:
-                deadline.require(self.dependency)
-            yield
-        finally:
-            self._leave()
+        return Slot(self, deadline)
 
     async def _enter(self, deadline: Deadline | None) -> None:
         if self.in_flight < self.limit or not PROTECTIONS.on("bulkhead"):
@@ -82,3 +73,26 @@ class Bulkhead:
                 turn.set_result(None)  # handed over: the count of calls in flight stays
                 return
         self.in_flight -= 1
+
+
+class Slot:
+    """A place in a bulkhead for the length of a block. (A class, since a generator would cost three times as much.)"""
+
+    __slots__ = ("_bulkhead", "_deadline")
+
+    def __init__(self, bulkhead: Bulkhead, deadline: Deadline | None) -> None:
+        self._bulkhead = bulkhead
+        self._deadline = deadline
+
+    async def __aenter__(self) -> None:
+        bulkhead, deadline = self._bulkhead, self._deadline
+        await bulkhead._enter(deadline)
+        if deadline is not None:
+            try:
+                deadline.require(bulkhead.dependency)
+            except BaseException:
+                bulkhead._leave()
+                raise
+
+    async def __aexit__(self, *_: object) -> None:
+        self._bulkhead._leave()

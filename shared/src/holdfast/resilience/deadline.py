@@ -5,9 +5,8 @@ has left, keeps a share of it for itself, and refuses work that has none left.
 """
 
 import asyncio
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
+from types import TracebackType
 from typing import Self
 
 from holdfast.resilience.clock import SYSTEM_CLOCK, Clock
@@ -72,11 +71,11 @@ class Deadline:
 
     def shortened_by(self, ms: float) -> Self:
         """The same deadline `ms` milliseconds earlier (a share kept for work of our own)."""
-        return replace(self, at_s=self.at_s - ms / 1000)
+        return type(self)(self.at_s - ms / 1000, self.clock)
 
     def at_most(self, seconds: float) -> Self:
         """This deadline or `seconds` from now, whichever comes first: an attempt's own limit."""
-        return replace(self, at_s=min(self.at_s, self.clock.now() + seconds))
+        return type(self)(min(self.at_s, self.clock.now() + seconds), self.clock)
 
     def require(self, dependency: str | None = None, *, ms: float = 1) -> None:
         """Raise DeadlineExceeded unless at least `ms` milliseconds are left: asked before work is begun."""
@@ -93,22 +92,38 @@ class Deadline:
             raise DeadlineExceeded(dependency)
         return str(min(left_ms, MAX_HEADER_MS))
 
-    @asynccontextmanager
-    async def limit(self, dependency: str | None = None) -> AsyncIterator[asyncio.Timeout]:
+    def limit(self, dependency: str | None = None) -> "Limit":
         """Cancel the block at the deadline and raise DeadlineExceeded(dependency) out of it.
 
         With nothing left the block is not entered. Cancellation from outside passes through as CancelledError, and a
         TimeoutError of the block's own stays one. Yields the scope, so that the block can be ended sooner
         (`scope.reschedule`).
         """
-        left_s = self.remaining_s()
+        return Limit(self, dependency)
+
+
+class Limit:
+    """A deadline around a block. (A class, since a generator would cost three times as much.)"""
+
+    __slots__ = ("_deadline", "_dependency", "_scope")
+
+    def __init__(self, deadline: Deadline, dependency: str | None) -> None:
+        self._deadline = deadline
+        self._dependency = dependency
+
+    async def __aenter__(self) -> asyncio.Timeout:
+        left_s = self._deadline.remaining_s()
         if left_s <= 0:
-            raise DeadlineExceeded(dependency)
-        scope = asyncio.timeout_at(asyncio.get_running_loop().time() + left_s)
+            raise DeadlineExceeded(self._dependency)
+        self._scope = asyncio.timeout_at(asyncio.get_running_loop().time() + left_s)
+        return await self._scope.__aenter__()
+
+    async def __aexit__(
+        self, type_: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
         try:
-            async with scope:
-                yield scope
-        except TimeoutError as error:
-            if not scope.expired():
-                raise
-            raise DeadlineExceeded(dependency) from error
+            await self._scope.__aexit__(type_, error, traceback)
+        except TimeoutError as ended:
+            raise DeadlineExceeded(self._dependency) from ended
+        if isinstance(error, TimeoutError) and self._scope.expired():
+            raise DeadlineExceeded(self._dependency) from error

@@ -111,7 +111,10 @@ class Replicas:
             raise self._none_left()
         if len(open_to_calls) == 1:
             return open_to_calls[0]
-        one, two = self._rng.sample(open_to_calls, 2)  # in random order, so a tie is random too
+        # Two different ones in random order, so that a tie is random too.
+        first = int(self._rng.random() * len(open_to_calls))
+        second = (first + 1 + int(self._rng.random() * (len(open_to_calls) - 1))) % len(open_to_calls)
+        one, two = open_to_calls[first], open_to_calls[second]
         return two if two.in_flight < one.in_flight else one
 
     def _none_left(self) -> DependencyUnavailable:

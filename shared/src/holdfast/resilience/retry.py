@@ -11,7 +11,7 @@ _BUCKETS = 10
 
 
 class RetryBudget:
-    """Finagle's: within any ttl, repeats stay under floor_per_s x ttl + budget x requests.
+    """Finagle's: in any ttl that ends with a repeat, repeats are at most floor_per_s x ttl + budget x requests.
 
     A budget keeps the load of repeats proportionate when everything fails, where a count of attempts multiplies it.
     """
@@ -21,7 +21,8 @@ class RetryBudget:
         self._share = settings.budget
         self._reserve = settings.floor_per_s * settings.ttl_s
         self._requests = RollingCount(settings.ttl_s, _BUCKETS, clock)
-        self._repeats = RollingCount(settings.ttl_s, _BUCKETS, clock)
+        # A bucket more than the ttl has: what is forgotten has really been gone for a ttl.
+        self._repeats = RollingCount(settings.ttl_s * (_BUCKETS + 1) / _BUCKETS, _BUCKETS + 1, clock)
 
     def deposit(self) -> None:
         """A first attempt was made."""
