@@ -17,15 +17,21 @@ from gameday.verdict.verdict import LoadFacts
 _BEGINS_WITHIN_S: Final = 120.0  # shoppers with accounts and orders are prepared first
 _ENDS_WITHIN_S: Final = 30.0
 _POLL_S: Final = 0.2
+HOLDFAST_LOAD: Final = (str(Path(sys.executable).parent / "holdfast-load"),)
 
 
 class Generator:
-    """Open arrivals from `start` to `stop`; by itself it ends after `seconds`. Its files are in `folder`."""
+    """Open arrivals from `start` to `stop`; by itself it ends after `seconds`. Its files are in `folder`.
 
-    def __init__(self, folder: Path, urls: Sequence[str], rate: float, seconds: float, seed: int) -> None:
+    `program`: what makes them, holdfast-load or what takes the same arguments and writes the same files.
+    """
+
+    def __init__(
+        self, program: Sequence[str], folder: Path, urls: Sequence[str], rate: float, seconds: float, seed: int
+    ) -> None:
         self.folder = folder
         self.rate = rate
-        tied = [sys.executable, "-m", "gameday.chaos.tied", str(Path(sys.executable).parent / "holdfast-load")]
+        tied = [sys.executable, "-m", "gameday.chaos.tied", *program]
         plan = ["--rate", f"{rate:.1f}", "--seconds", f"{seconds:.0f}", "--seed", str(seed)]
         self.command = [*tied, "--url", ",".join(urls), "--out", str(folder), *plan]
         self._process: subprocess.Popen[bytes] | None = None
