@@ -59,8 +59,8 @@ def docker(*arguments: str, given: bytes = b"", timeout_s: float = _TIMEOUT_S) -
     except subprocess.TimeoutExpired as error:
         raise Refused(f"docker {arguments[0]} did not end within {timeout_s:g} s") from error
     if done.returncode:
-        said = done.stderr.decode(errors="replace").strip().splitlines()
-        raise Refused(said[-1] if said else f"docker {arguments[0]} ended with {done.returncode}")
+        said = done.stderr.decode(errors="replace").strip().splitlines() or [f"it ended with {done.returncode}"]
+        raise Refused(f"docker {arguments[0]}: {said[0].removeprefix('Error response from daemon: ')}")
     return done.stdout.decode(errors="replace")
 
 
@@ -83,12 +83,16 @@ class Project:
         ours = [row for row in rows if _label(row, "service") in {**_SINGLE, **_REPLICATED}]
         if not ours:
             raise Refused(f"no shop runs in the compose project {self.name}; `docker compose up --wait` starts one")
-        replicas = Counter(_label(row, "service") for row in ours)
-        return dict(sorted((_part(row, replicas), _container(row)) for row in ours))
+        replicas = Counter(service for service, _ in {(_label(row, "service"), _number(row)) for row in ours})
+        found = [(_part(row, replicas), _container(row)) for row in ours]
+        # While compose puts a new container in another's place there are two by one number: the one that runs counts.
+        return dict(sorted(found, key=lambda pair: (pair[0], pair[1].running)))
 
     def heal(self, part: str) -> bool:
-        """Makes a part run in every network of the project; whether it did not before. Raises Refused."""
-        container, networks = self.containers()[part], self.networks()
+        """Makes a part, if there is such a one, run in every network; whether it did not before. Raises Refused."""
+        container, networks = self.containers().get(part), self.networks()
+        if container is None:
+            return False
         if container.paused:
             docker("unpause", container.id)
         elif not container.running:
@@ -110,12 +114,16 @@ def _label(row: Mapping[str, Any], name: str) -> str:
     return str(row["Config"]["Labels"][f"{_LABEL}.{name}"])
 
 
+def _number(row: Mapping[str, Any]) -> str:
+    return _label(row, "container-number")
+
+
 def _part(row: Mapping[str, Any], replicas: Mapping[str, int]) -> str:
     """A service that was scaled up has numbered parts too, so that its own name means all of them."""
     service = _label(row, "service")
     if service in _SINGLE and replicas[service] == 1:
         return _SINGLE[service]
-    return f"{ {**_SINGLE, **_REPLICATED}[service] }-{_label(row, 'container-number')}"
+    return f"{ {**_SINGLE, **_REPLICATED}[service] }-{_number(row)}"
 
 
 def _container(row: Mapping[str, Any]) -> Container:
