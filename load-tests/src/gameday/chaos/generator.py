@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from gameday.faults.fault import Refused
+from gameday.target import ROOT
 from gameday.verdict.verdict import LoadFacts
 
 _BEGINS_WITHIN_S: Final = 120.0  # shoppers with accounts and orders are prepared first
@@ -33,7 +34,7 @@ class Generator:
         self.rate = rate
         tied = [sys.executable, "-m", "gameday.chaos.tied", *program]
         plan = ["--rate", f"{rate:.1f}", "--seconds", f"{seconds:.0f}", "--seed", str(seed)]
-        self.command = [*tied, "--url", ",".join(urls), "--out", str(folder), *plan]
+        self.command = [*tied, "--url", ",".join(urls), "--out", str(folder.resolve()), *plan]
         self._process: subprocess.Popen[bytes] | None = None
 
     @property
@@ -49,7 +50,7 @@ class Generator:
         self.folder.mkdir(parents=True, exist_ok=True)
         with (self.folder / "load.log").open("wb") as log:
             self._process = subprocess.Popen(
-                self.command, stdin=subprocess.DEVNULL, stdout=log, stderr=log, start_new_session=True
+                self.command, cwd=ROOT, stdin=subprocess.DEVNULL, stdout=log, stderr=log, start_new_session=True
             )
         ends_at = time.monotonic() + _BEGINS_WITHIN_S
         while time.monotonic() < ends_at:
