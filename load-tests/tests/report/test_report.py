@@ -128,6 +128,13 @@ def test_attempts_at_a_hop_are_counted_between_samples_and_not_over_a_restart() 
     assert curves["gateway → query"].values == [1.5, 1.1]
 
 
+def test_attempts_at_elasticsearch_are_a_hop_too() -> None:
+    name = 'query_elasticsearch_attempts_total{number="%d"}'
+    one, two = {name % 1: 10.0}, {name % 1: 20.0, name % 2: 20.0}
+    curves = series.hop_attempts([counted(0, **{"query-1": one}), counted(1, **{"query-1": two})], BEGAN)
+    assert curves["query → elasticsearch"].values == [3.0]
+
+
 def test_breakers_are_bands_without_gaps() -> None:
     bands = series.breaker_bands(breaker_open(10, 20), BEGAN + 70)
     assert bands == {

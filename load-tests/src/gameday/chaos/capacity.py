@@ -9,6 +9,7 @@ from typing import Final
 
 from embedded import places
 from gameday.faults.fault import Refused
+from gameday.target import ROOT
 
 _MEASURES_WITHIN_S: Final = 600.0
 
@@ -37,7 +38,7 @@ def read(on: str) -> float | None:
 def measure(on: str, urls: Sequence[str]) -> float:
     """Measures now, some minutes. Raises Refused."""
     command = [str(Path(sys.executable).parent / "holdfast-capacity"), "--url", ",".join(urls), "--out", str(path(on))]
-    done = subprocess.run(command, check=False, timeout=_MEASURES_WITHIN_S)
+    done = subprocess.run(command, cwd=ROOT, check=False, timeout=_MEASURES_WITHIN_S)
     capacity = read(on) if done.returncode == 0 else None
     if capacity is None:
         raise Refused("the capacity could not be measured, see above")

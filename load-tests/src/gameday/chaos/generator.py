@@ -12,22 +12,29 @@ from pathlib import Path
 from typing import Any, Final
 
 from gameday.faults.fault import Refused
+from gameday.target import ROOT
 from gameday.verdict.verdict import LoadFacts
 
 _BEGINS_WITHIN_S: Final = 120.0  # shoppers with accounts and orders are prepared first
 _ENDS_WITHIN_S: Final = 30.0
 _POLL_S: Final = 0.2
+HOLDFAST_LOAD: Final = (str(Path(sys.executable).parent / "holdfast-load"),)
 
 
 class Generator:
-    """Open arrivals from `start` to `stop`; by itself it ends after `seconds`. Its files are in `folder`."""
+    """Open arrivals from `start` to `stop`; by itself it ends after `seconds`. Its files are in `folder`.
 
-    def __init__(self, folder: Path, urls: Sequence[str], rate: float, seconds: float, seed: int) -> None:
+    `program`: what makes them, holdfast-load or what takes the same arguments and writes the same files.
+    """
+
+    def __init__(
+        self, program: Sequence[str], folder: Path, urls: Sequence[str], rate: float, seconds: float, seed: int
+    ) -> None:
         self.folder = folder
         self.rate = rate
-        tied = [sys.executable, "-m", "gameday.chaos.tied", str(Path(sys.executable).parent / "holdfast-load")]
+        tied = [sys.executable, "-m", "gameday.chaos.tied", *program]
         plan = ["--rate", f"{rate:.1f}", "--seconds", f"{seconds:.0f}", "--seed", str(seed)]
-        self.command = [*tied, "--url", ",".join(urls), "--out", str(folder), *plan]
+        self.command = [*tied, "--url", ",".join(urls), "--out", str(folder.resolve()), *plan]
         self._process: subprocess.Popen[bytes] | None = None
 
     @property
@@ -43,7 +50,7 @@ class Generator:
         self.folder.mkdir(parents=True, exist_ok=True)
         with (self.folder / "load.log").open("wb") as log:
             self._process = subprocess.Popen(
-                self.command, stdin=subprocess.DEVNULL, stdout=log, stderr=log, start_new_session=True
+                self.command, cwd=ROOT, stdin=subprocess.DEVNULL, stdout=log, stderr=log, start_new_session=True
             )
         ends_at = time.monotonic() + _BEGINS_WITHIN_S
         while time.monotonic() < ends_at:

@@ -9,7 +9,7 @@ from typing import Final
 from gameday.chaos.definition import Definition
 from gameday.chaos.estimate import at_most_s
 from gameday.chaos.flood import Flood
-from gameday.chaos.generator import Generator
+from gameday.chaos.generator import HOLDFAST_LOAD, Generator
 from gameday.chaos.pace import Pace
 from gameday.faults.fault import Fault, Refused
 from gameday.load.records import Tail
@@ -39,7 +39,10 @@ class Stopped(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Setup:
-    """What a run needs beside its experiment. `metrics`: where counters are read. `capacity_per_s`: as measured."""
+    """What a run needs beside its experiment.
+
+    metrics: where counters are read. capacity_per_s: as measured. load: the program that makes it.
+    """
 
     target: Target
     metrics: dict[str, str]
@@ -47,6 +50,7 @@ class Setup:
     capacity_per_s: float
     seed: int
     told: Told = silent
+    load: Sequence[str] = HOLDFAST_LOAD
 
 
 class Run:
@@ -82,6 +86,7 @@ class Run:
         """Starts one more generator; the moment its schedule begins. Raises Stopped."""
         number = len(self.generators)
         generator = Generator(
+            self.setup.load,
             self.folder if number == 0 else self.folder / f"load-{number + 1}",
             self.setup.target.gateways,
             rate=share_of_capacity * self.setup.capacity_per_s,
