@@ -13,6 +13,7 @@ SOURCES = [path for part in ("shared/src", "services", "load-tests/src") for pat
 
 _FENCED = re.compile(r"^```.*?^```$", re.MULTILINE | re.DOTALL)
 _INLINE = re.compile(r"`[^`]+`")
+PLAIN = {"holdfast-admin"}  # the demo password, no command
 _LINK = re.compile(r"\[[^\]]*\]\(([^)\s]+)\)")
 
 
@@ -25,7 +26,8 @@ def named(document: Path) -> str:
 def headings(document: Path) -> set[str]:
     """A document's anchors, as GitHub makes them."""
     lines = re.findall(r"^#+ (.*)$", _FENCED.sub("", document.read_text()), re.MULTILINE)
-    return {re.sub(r"[^\w\- ]", "", line.lower()).replace(" ", "-") for line in lines}
+    shown = [re.sub(r"\[([^\]]*)\]\([^)]*\)", r"\1", line) for line in lines]
+    return {re.sub(r"[^\w\- ]", "", line.lower()).replace(" ", "-") for line in shown}
 
 
 def links(document: Path) -> Iterator[tuple[str, Path, str]]:
@@ -59,9 +61,6 @@ def test_every_command_exists(document: Path) -> None:
     projects = "\n".join(path.read_text() for path in ROOT.glob("**/pyproject.toml") if ".venv" not in path.parts)
     commands = set(re.findall(r"^(holdfast-[a-z]+) = ", projects, re.MULTILINE))
     assert set(re.findall(r"(?<![\w/.-])(holdfast-[a-z]+)\b(?![-/_])", named(document))) <= commands | PLAIN
-
-
-PLAIN = {"holdfast-admin"}  # the demo password
 
 
 @pytest.mark.parametrize("document", OPERATIONS, ids=name_of)

@@ -36,11 +36,12 @@ SOURCES: Final[Mapping[str, Sequence[str]]] = {
     f"{_SHARED}/messaging/acknowledged.py": ("LATE_S",),
     "services/projector-service/src/projector_service/settings.py": (),
     "services/payment-service/src/payment_service/settings.py": (),
+    "load-tests/src/gameday/verdict/bars.py": (),
 }
 """Each file that holds some, and which; none named: all that have a reason and are no addresses."""
 
 _NUMBERS: Final = ("int", "float", "bool")
-_HEAD: Final = """# Every parameter of the protections
+_HEAD: Final = """# Every parameter of the protections, and every bar
 Made by `make parameters` from the code, and held equal to it by a test: change the code, not this page. Values stand as
 they are written there. Names in capitals out of a service's `settings.py` are environment variables, all others
 constants; units are in the names (`_s` seconds, `_ms` milliseconds). Where the values come from:
@@ -101,8 +102,8 @@ def parameters(text: str, names: Sequence[str]) -> Iterator[Parameter]:
 
 
 def _entries(source: _Source, name: str, value: ast.expr, reason: str) -> Iterator[Parameter]:
-    """The constant, or each entry of one that is a dict."""
-    if not isinstance(value, ast.Dict):
+    """The constant, or each entry of one that is a dict of more than numbers."""
+    if not isinstance(value, ast.Dict) or all(isinstance(entry, ast.Constant) for entry in value.values):
         yield Parameter(name, ast.unparse(value), reason)
         return
     for key, entry in zip(value.keys, value.values, strict=True):
