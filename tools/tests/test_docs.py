@@ -6,6 +6,8 @@ from pathlib import Path
 
 import pytest
 
+from gameday.chaos import shelf
+
 ROOT = Path(__file__).parents[2]
 DOCUMENTS = [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md"))]
 OPERATIONS = sorted((ROOT / "docs" / "operations").glob("*.md"))
@@ -54,6 +56,11 @@ def test_every_link_leads_somewhere(document: Path) -> None:
 def test_every_task_of_make_exists(document: Path) -> None:
     tasks = set(re.findall(r"^([a-z-]+):.*## ", (ROOT / "Makefile").read_text(), re.MULTILINE))
     assert set(re.findall(r"\bmake ([a-z][a-z-]*)", named(document))) <= tasks
+
+
+@pytest.mark.parametrize("document", DOCUMENTS, ids=name_of)
+def test_every_experiment_exists(document: Path) -> None:
+    assert set(re.findall(r"\bEXPERIMENT=([\w-]+)", named(document))) <= set(shelf.names())
 
 
 @pytest.mark.parametrize("document", DOCUMENTS, ids=name_of)
