@@ -1,4 +1,4 @@
-"""The bench of the protections: runs, says what it found, and refuses what it cannot do. Its bars are `make`'s to judge."""
+"""The bench of the protections: it runs, tells what it found, and refuses what it cannot do."""
 
 import subprocess
 import sys
