@@ -138,6 +138,11 @@ compose-down: ## stop them; data stay
 compose-reset: ## stop them and delete their data
 	@docker compose down --volumes
 
+##@ To measure it
+.PHONY: bench-containment
+bench-containment: setup ## what the protections cost a healthy call, against the bars
+	@$(BIN)/python -m gameday.bench
+
 ##@ To work on it
 .PHONY: setup fetch test test-faults check lint format types imports lock parameters
 setup: ## make .venv hold exactly the locked dependencies

@@ -24,5 +24,16 @@ def test_compose_runs_the_same_servers_with_the_same_bounds() -> None:
     assert compose["gateway"]["ports"] == [f"127.0.0.1:{first}-{last}:{first}"]
 
 
+@pytest.mark.skipif(not COMPOSE.exists(), reason="there is no docker-compose.yml")
+def test_compose_switches_protections_by_the_same_settings_and_the_gateways_know_every_process() -> None:
+    services = yaml.safe_load(COMPOSE.read_text())["services"]
+    ours = {name: one for name, one in services.items() if one.get("command", [""])[0] == "python"}
+    for name, one in ours.items():
+        given = {key: one["environment"][key] for key in ("CONTAINMENT", "PROTECTIONS_OFF")}
+        assert given == {"CONTAINMENT": "${CONTAINMENT:-on}", "PROTECTIONS_OFF": "${PROTECTIONS_OFF:-}"}, name
+    watched = services["gateway"]["environment"]["STATUS_URLS"].split(",")
+    assert {entry.partition("=")[0] for entry in watched} == set(ours)
+
+
 def test_the_user_and_database_are_the_ones_that_settings_default_to() -> None:
     assert servers.postgres_dsn(5432) == "postgresql://holdfast:holdfast@127.0.0.1:5432/holdfast"

@@ -63,13 +63,13 @@ class PretendedFaults:
         return []
 
 
-def pretended(folder: Path, faults: PretendedFaults) -> Run:
+def pretended(folder: Path, faults: PretendedFaults, name: str = "query-replica-paused") -> Run:
     """An experiment on the pretended shop in this folder, ready to be conducted."""
     inside = (sys.executable, "-c", f"print('''{json.dumps(CLEAN)}''')")
     shop = Target("local", ["http://127.0.0.1:1"], faults, inside)
     load = (sys.executable, str(Path(__file__)), "load")
     (folder / "run").mkdir()
-    return Run(find("query-replica-paused"), Setup(shop, {}, TINY, 100.0, seed=1, load=load), folder / "run")
+    return Run(find(name), Setup(shop, {}, TINY, 80.0, seed=1, load=load), folder / "run")
 
 
 def _load(arguments: Sequence[str]) -> None:

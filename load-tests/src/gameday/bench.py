@@ -1,26 +1,31 @@
 """`make bench-containment`: what the protections cost a healthy call, as ratios of throughputs in one run.
 
-The same call is made through httpx as it comes, through the project's wire alone, and through the whole outbound path
-(bulkhead, deadline, retry budget, balancing, breaker, attempt timeout) over that wire. The three take turns in short
-rounds against one small server, so that whatever else the machine does meets all of them alike. Each round gives two
-ratios; their medians are judged.
+A gateway in small passes the same call on to one server in three ways: through httpx as it comes, through the project's
+wire alone, and through the whole outbound path (bulkhead, deadline, retry budget, balancing, breaker, attempt timeout)
+over that wire. The three take turns in short rounds, so that whatever else the machine does meets all of them alike.
+Each round gives two ratios; their medians are judged.
 """
 
 import argparse
 import asyncio
+import socket
 import subprocess
 import sys
 import time
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
+from functools import partial
 from statistics import median
 from typing import Final
 
 import httpx
+import uvicorn
+from starlette.types import Receive, Scope, Send
 
 from holdfast.resilience.client import OutboundClient
 from holdfast.resilience.deadline import Deadline
-from holdfast.resilience.settings import QUERY_CLIENT, READ, READ_TOTAL_S
+from holdfast.resilience.settings import QUERY_CLIENT, READ
 from holdfast.resilience.wire import Wire
 
 KEPT_OF_WIRE: Final = 0.9
@@ -72,34 +77,72 @@ async def _per_s(call: Call, calls: int) -> float:
     return calls // CALLERS * CALLERS / (time.perf_counter() - began_s)
 
 
-async def _rounds(url: str, rounds: int, calls: int) -> list[Round]:
-    # A busy machine's hiccup must not open the breaker, for there is nobody else to ask here.
-    patient = replace(READ, attempt_timeout_s=10, slow_after_s=10)
-    settings = replace(QUERY_CLIENT, connect_timeout_s=5, keep_alive_s=60)
-    client = OutboundClient("query-service", url, settings)
-    wire = Wire(
-        connect_timeout_s=settings.connect_timeout_s,
-        keep_alive_s=settings.keep_alive_s,
-        connections=settings.bulkhead.limit,
-        max_answer_bytes=settings.max_answer_bytes,
-    )
+class Gateway:
+    """An ASGI application that passes a call on in the way that its path names."""
 
-    async def contained() -> None:
-        await client.request("GET", _PATH, deadline=Deadline.after(20), policy=patient, headers=_HEADERS)
-
-    async with httpx.AsyncClient(timeout=READ_TOTAL_S + 10, trust_env=False) as plain:
-        ways: Sequence[Call] = (
-            lambda: plain.get(url + _PATH, headers=list(_HEADERS)),
-            lambda: wire.exchange("GET", url + _PATH, _HEADERS, b""),
-            contained,
+    def __init__(self, url: str) -> None:
+        # A busy machine's hiccup must not open the breaker, for there is nobody else to ask here.
+        settings = replace(QUERY_CLIENT, connect_timeout_s=5, keep_alive_s=60)
+        self._policy = replace(READ, attempt_timeout_s=5, slow_after_s=5)
+        self._target = url + _PATH
+        self._plain = httpx.AsyncClient(timeout=10, trust_env=False)
+        self._wire = Wire(
+            connect_timeout_s=settings.connect_timeout_s,
+            keep_alive_s=settings.keep_alive_s,
+            connections=settings.bulkhead.limit,
+            max_answer_bytes=settings.max_answer_bytes,
         )
+        self._client = OutboundClient("query-service", url, settings)
+        self._ways = {"/httpx": self._by_httpx, "/wire": self._by_wire, "/contained": self._contained}
+
+    async def __call__(self, scope: Scope, _receive: Receive, send: Send) -> None:
+        body = await self._ways[scope["path"]]()
+        headers = [(b"content-type", b"application/json"), (b"content-length", str(len(body)).encode())]
+        await send({"type": "http.response.start", "status": 200, "headers": headers})
+        await send({"type": "http.response.body", "body": body})
+
+    async def _by_httpx(self) -> bytes:
+        return (await self._plain.get(self._target, headers=list(_HEADERS))).content
+
+    async def _by_wire(self) -> bytes:
+        return (await self._wire.exchange("GET", self._target, _HEADERS, b"")).body
+
+    async def _contained(self) -> bytes:
+        deadline = Deadline.after(8)
+        answer = await self._client.request("GET", _PATH, deadline=deadline, policy=self._policy, headers=_HEADERS)
+        return answer.body
+
+
+def _serve(url: str) -> None:
+    """Be the gateway, on a port that is printed, until terminated."""
+    listening = socket.socket(socket.AF_INET, socket.SOCK_STREAM, socket.IPPROTO_TCP)
+    listening.bind(("127.0.0.1", 0))
+    listening.listen()  # before anybody is told
+    print(listening.getsockname()[1], flush=True)
+    config = uvicorn.Config(Gateway(url), log_level="error", access_log=False, lifespan="off")
+    asyncio.run(uvicorn.Server(config).serve([listening]))
+
+
+async def _rounds(url: str, rounds: int, calls: int) -> list[Round]:
+    wire = Wire(connect_timeout_s=5, keep_alive_s=60, connections=CALLERS, max_answer_bytes=1_000_000)
+    ways = [partial(wire.exchange, "GET", f"{url}/{name}", (), b"") for name in ("httpx", "wire", "contained")]
+    try:
+        for way in ways:  # connections are made and code is met before anything is measured
+            await _per_s(way, calls)
+        return [Round(*[await _per_s(way, calls) for way in ways]) for _ in range(rounds)]
+    finally:
+        await wire.close()
+
+
+@contextmanager
+def _process(*arguments: str) -> Iterator[str]:
+    """The base URL of a Python process that prints its port."""
+    with subprocess.Popen([sys.executable, *arguments], stdout=subprocess.PIPE, text=True) as process:
         try:
-            for way in ways:  # connections are made and code is met before anything is measured
-                await _per_s(way, calls)
-            return [Round(*[await _per_s(way, calls) for way in ways]) for _ in range(rounds)]
+            assert process.stdout is not None
+            yield f"http://127.0.0.1:{int(process.stdout.readline())}"
         finally:
-            await client.close()
-            await wire.close()
+            process.terminate()
 
 
 def _report(rounds: Sequence[Round]) -> bool:
@@ -118,16 +161,13 @@ def main() -> int:
     parser = argparse.ArgumentParser(description="what the protections cost a healthy call")
     parser.add_argument("--rounds", type=int, default=30, choices=range(1, 1001), metavar="1..1000")
     parser.add_argument("--calls", type=int, default=400, choices=range(CALLERS, 100_001), metavar="16..100000")
+    parser.add_argument("--serve", metavar="URL", help=argparse.SUPPRESS)  # what the bench starts as its gateway
     asked = parser.parse_args()
-    source = f"BODY = {_ANSWER!r}\n{_SERVER}"
-    with subprocess.Popen([sys.executable, "-c", source], stdout=subprocess.PIPE, text=True) as server:
-        try:
-            assert server.stdout is not None
-            url = f"http://127.0.0.1:{int(server.stdout.readline())}"
-            met = _report(asyncio.run(_rounds(url, asked.rounds, asked.calls)))
-        finally:
-            server.terminate()
-    return 0 if met else 1
+    if asked.serve:
+        _serve(asked.serve)
+        return 0
+    with _process("-c", f"BODY = {_ANSWER!r}\n{_SERVER}") as server, _process(__file__, "--serve", server) as gateway:
+        return 0 if _report(asyncio.run(_rounds(gateway, asked.rounds, asked.calls))) else 1
 
 
 if __name__ == "__main__":

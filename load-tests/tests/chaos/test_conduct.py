@@ -39,6 +39,25 @@ def test_an_experiment_goes_from_calm_to_calm_and_is_judged(tmp_path: Path) -> N
     assert json.loads((run.folder / "journal.json").read_text())["status"] == "completed"
 
 
+def test_load_on_top_is_counted_with_the_rest_while_it_lasts(tmp_path: Path) -> None:
+    run = pretended(tmp_path, PretendedFaults(tmp_path), "twice-capacity")
+    verdict = conduct(run).verdict
+    assert verdict.result is Result.PASS, verdict.findings
+    assert verdict.overload is not None
+    assert verdict.overload.goodput_per_s == pytest.approx(80, rel=0.15)
+    assert verdict.rows[0].phases[Phase.AFTER].requests < 1.5 * 40 * 7
+    assert (run.folder / "load-2" / "load.json").exists()
+
+
+def test_every_part_is_killed_in_turn_and_back_before_the_next(tmp_path: Path) -> None:
+    faults = PretendedFaults(tmp_path, suffers=Outcome.CONTAINED)
+    run = pretended(tmp_path, faults, "restart-all-in-turn")
+    verdict = conduct(run).verdict
+    assert [done for done in faults.did if done != "calm"] == ["kill query-1", "lift query-1"]
+    assert verdict.result is Result.PASS, verdict.findings
+    assert verdict.rows[0].phases[Phase.FAULT].contained == pytest.approx(200, abs=40)
+
+
 def test_somebody_who_suffers_without_need_stops_the_run_and_fails_it(tmp_path: Path) -> None:
     faults = PretendedFaults(tmp_path, suffers=Outcome.FAILED)
     run = pretended(tmp_path, faults)

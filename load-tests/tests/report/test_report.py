@@ -147,5 +147,5 @@ def test_what_was_not_served_is_shown_by_its_reason() -> None:
     seen = list(see([contained, record("cart", BEGAN + 1, Outcome.FAILED), *healthy_records()[:5]], JudgedBy.FIRST))
     assert {name: curve.values for name, curve in series.reasons(seen, BEGAN, 2).items()} == {
         "overloaded": [1, 0],
-        "failed": [0, 1],
+        "failed at first": [0, 1],
     }

@@ -148,3 +148,16 @@ def test_the_fake_clock_goes_forward_only() -> None:
 def test_the_real_clock_is_monotonic() -> None:
     clock = MonotonicClock()
     assert clock.now() <= clock.now()
+
+
+async def test_a_block_that_makes_the_cancellation_its_own_timeout_still_ends_as_the_deadline() -> None:
+    async def call() -> None:
+        async with Deadline.after(0.01).limit("elasticsearch"):
+            try:
+                await asyncio.sleep(5)
+            except asyncio.CancelledError as error:
+                raise TimeoutError("the library's own") from error
+
+    with pytest.raises(DeadlineExceeded) as caught:
+        await call()
+    assert caught.value.dependency == "elasticsearch"

@@ -136,6 +136,10 @@ class Definition:
         return [fault.part for fault in self.faults if fault.kind is Kind.KILL and fault.part in JVMS]
 
     @property
+    def restarts(self) -> Sequence[RestartArguments]:
+        return [action for action in self.actions if isinstance(action, RestartArguments)]
+
+    @property
     def highest_share(self) -> float:
         surges = [action.share_of_capacity for action in self.actions if isinstance(action, SurgeArguments)]
         return self.settings.share_of_capacity + sum(surges)

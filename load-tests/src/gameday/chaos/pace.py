@@ -14,6 +14,8 @@ AUDIT_S: Final = 15.0
 """The drain and the audit of a short run; for the estimate only."""
 JVM_STARTS_S: Final = 25.0
 """From start to readiness on two busy cores; for the estimate only."""
+PART_STARTS_S: Final = 6.0
+"""Any part's on the average; for the estimate only."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -36,12 +36,14 @@ _STYLE: Final[dict[Any, Any]] = {
 _COLOURS: Final = ("#1a73e8", "#e8710a", "#188038", "#a142f4", "#d93025", "#12858d", "#b06000", "#5f6368")
 _BAND_COLOURS: Final = {"closed": "#ceead6", "half-open": "#fdd663", "open": "#d93025", "unknown": "#e8eaed"}
 _SHADE: Final = "#fce8e6"
+_START_SHADE: Final = "#fef7e0"
 _WIDTH_IN: Final = 10.5
 _CURVES_IN: Final = 1.75
 _BAND_IN: Final = 0.2
 _FRAME_IN: Final = 0.75
 _MOST_REASONS: Final = 7
 _MOST_BESIDE: Final = 4
+_LABELLED_SHARE: Final = 0.08  # of the axis: a shorter bar has no room for its seconds
 
 
 @dataclass(frozen=True, slots=True)
@@ -156,8 +158,9 @@ def _away(axis: Any, away: Mapping[str, Sequence[Any]], origin: float, seconds: 
         for one in stretches:
             began, ended = one.left - origin, (seconds if one.back is None else one.back - origin)
             axis.broken_barh([(began, ended - began)], (place - 0.4, 0.8), facecolors=_BAND_COLOURS["open"])
-            told = f"{began:.0f} s" if one.back is None else f"{began:.0f}–{ended:.0f} s"
-            axis.text(began, place, f" {told}", va="center", fontsize=7.5, color="white", clip_on=True)
+            if ended - began >= _LABELLED_SHARE * seconds:
+                told = f"from {began:.0f} s" if one.back is None else f"{began:.0f}–{ended:.0f} s"
+                axis.text(began, place, f" {told}", va="center", fontsize=7.5, color="white")
     _names(axis, list(away) or ["no requests"])
 
 
@@ -171,6 +174,8 @@ def _shade(axis: Any, timeline: Timeline, origin: float) -> None:
     fault = timeline.span(Phase.FAULT)
     if fault is not None:
         axis.axvspan(fault.began - origin, fault.ended - origin, color=_SHADE, zorder=-1, linewidth=0)
-    for moment in (timeline.served_at, timeline.spans[0].ended if len(timeline.spans) > 1 else None):
-        if moment is not None:
-            axis.axvline(moment - origin, color="#9aa0a6", linewidth=0.7, linestyle=":")
+    if timeline.lifted_at is not None and timeline.served_at is not None:
+        began, ended = timeline.lifted_at - origin, timeline.served_at - origin
+        axis.axvspan(began, ended, color=_START_SHADE, zorder=-1, linewidth=0)
+    if len(timeline.spans) > 1:
+        axis.axvline(timeline.spans[0].ended - origin, color="#9aa0a6", linewidth=0.7, linestyle=":")

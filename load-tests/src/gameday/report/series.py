@@ -112,11 +112,14 @@ def _labels(name: str) -> Mapping[str, str]:
 
 
 def reasons(seen: Iterable[Seen], origin: float, seconds: int) -> Mapping[str, Curve]:
-    """What was not served a second, by problem code; the most frequent first."""
+    """What was not served a second, by problem code; the most frequent first.
+
+    The code is the last answer's: what was served when it was repeated has none.
+    """
     found: dict[str, Counter[int]] = defaultdict(Counter)
     for one in seen:
         if one.outcome in (Outcome.CONTAINED, Outcome.FAILED):
-            found[one.code or one.outcome.value][math.floor(one.began - origin)] += 1
+            found[one.code or f"{one.outcome} at first"][math.floor(one.began - origin)] += 1
     by_count = sorted(found.items(), key=lambda item: -item[1].total())
     return {
         reason: Curve(range(seconds), [float(counts[second]) for second in range(seconds)])

@@ -13,7 +13,7 @@ from gameday.verdict.verdict import Result
 
 COLOURS = {Result.PASS: "green", Result.FAIL: "red", Result.INCONCLUSIVE: "yellow"}
 _TEXT_COLUMNS = ("journey", "promise", "phase", "claim", "experiment", "row of the matrix")
-_LEAST_WIDTH = 100
+_LEAST_WIDTH = 120
 """Where lines are cut at 80 columns no table of figures can be read: then they wrap."""
 
 

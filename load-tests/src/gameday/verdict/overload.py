@@ -29,7 +29,7 @@ def overload_findings(shown: Overload) -> Iterator[Finding]:
     if shown.goodput_per_s < shown.bar_per_s:
         text = f"All, {Phase.FAULT}: {shown.goodput_per_s:.1f} served a second, bar {shown.bar_per_s:.1f}."
         yield Finding(Weight.BAR, text)
-    best = shown.shares.get(MOST_IMPORTANT, 0.0)
+    best = shown.shares.get(MOST_IMPORTANT, 1.0)
     for journey, share in shown.shares.items():
         if share > best + bars.LAST_TO_SUFFER_SHARE:
             told = f"{MOST_IMPORTANT}, {Phase.FAULT}: {best:.1%} served"

@@ -7,6 +7,7 @@ deadline. The pieces, one small module each:
     deadline    Deadline.after(1.5), .from_header(value, at_most_s=0.8), .remaining_s(), .shortened_by(150),
                 .at_most(0.25), .header_value(), async with deadline.limit("postgresql")
     errors      DeadlineExceeded, DependencyUnavailable, BulkheadFull, RateLimited: fields, no HTTP statuses
+    cache       hit = cache.find(key, settings.PRODUCT_CACHE, fetch) or await cache.get(key, fetch); cache.on_error(…)
     breaker     breaker = CircuitBreaker(name, settings); permit = breaker.acquire(); permit.success(), .failure(),
                 .neutral(); async with breaker.guard(classify=...)
     bulkhead    async with bulkhead.slot(deadline)
