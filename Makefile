@@ -144,7 +144,7 @@ bench-containment: setup ## what the protections cost a healthy call, against th
 	@$(BIN)/python -m gameday.bench
 
 ##@ To work on it
-.PHONY: setup fetch test test-faults check lint format types imports lock
+.PHONY: setup fetch test test-faults check lint format types imports lock parameters
 setup: ## make .venv hold exactly the locked dependencies
 	@tools/setup.sh
 fetch: setup ## download the servers' programs, which a first start does by itself
@@ -170,6 +170,8 @@ imports: setup ## who may import whom
 	@$(BIN)/lint-imports
 lock: setup ## resolve the dependencies anew into requirements.lock
 	@tools/lock.sh
+parameters: setup ## write docs/parameters.md anew from the code
+	@$(BIN)/python -m holdfast_tools.parameters
 
 .PHONY: help
 help:

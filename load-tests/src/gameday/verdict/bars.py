@@ -38,6 +38,7 @@ CONTAINED_SHARE: Final = 0.995
 HEALTHY_WITHIN_S: Final = 10.0
 """From the end of the fault (a restarted JVM: from its readiness) to healthy again, without a hand."""
 GOODPUT_SHARE: Final = 0.95
+"""Of the requests of a second that have to be good: a few of them may be the one that a fault still holds."""
 GOODPUT_FOR_S: Final = 5
 """Healthy again is the first second after which so many seconds have so much goodput (RESILIENCE 5)."""
 

@@ -131,6 +131,7 @@ class AdmissionSettings:
     largest: int = 200
     """Never more: behind it every call would only wait."""
     window_s: float = 1.0
+    """What the limit looks back on before it moves: the time of several calls, short beside an overload."""
     least_calls: int = 10
     """A window lasts until it has this many calls: fewer say nothing."""
     late_share: float = 0.1
@@ -139,6 +140,7 @@ class AdmissionSettings:
     """A call is late after this share of its total deadline: 200 ms for a read, under the attempt timeout of 250 ms, so
     that calls are shed here before attempts time out there and open breakers."""
     decrease: float = 0.9
+    """Of the limit is left after a window with too many late calls (concurrency-limits): halved within 7 s."""
     increase: float = 5.0
     """Calls a window: from the smallest to the first limit in 16 s."""
     shares: tuple[float, float, float, float] = (1.0, 0.9, 0.75, 0.5)
