@@ -58,6 +58,16 @@ def test_a_limit_that_nobody_reaches_stays() -> None:
     assert window(limit, clock, in_flight=2) == SETTINGS.first
 
 
+def test_what_late_calls_took_from_the_limit_comes_back_although_nobody_reaches_it() -> None:
+    clock = FakeClock()
+    limit = AdaptiveLimit(SETTINGS, clock=clock)
+    while window(limit, clock, late=10) > SETTINGS.smallest:
+        pass
+    for _ in range(100):
+        window(limit, clock, in_flight=2)
+    assert SETTINGS.first <= limit.value < SETTINGS.first + SETTINGS.increase
+
+
 def test_a_few_late_calls_say_nothing() -> None:
     clock = FakeClock()
     limit = AdaptiveLimit(replace(SETTINGS, increase=0), clock=clock)
@@ -193,7 +203,7 @@ async def test_a_full_queue_gives_the_place_of_its_least_important_to_a_more_imp
 
 async def test_late_calls_are_those_that_took_more_than_their_share_of_the_time() -> None:
     clock = FakeClock()
-    admission = Admission(replace(SETTINGS, late_after=0.25), clock=clock)
+    admission = Admission(replace(SETTINGS, late_after=0.25, increase=0), clock=clock)
     for _ in range(SETTINGS.least_calls):
         async with admission.slot(BROWSE, 0.8):
             clock.advance(0.21)

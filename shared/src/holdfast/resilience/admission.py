@@ -55,7 +55,8 @@ class AdaptiveLimit:
             return
         if self._late > settings.late_share * self._calls:
             self._limit = max(settings.smallest, self._limit * settings.decrease)
-        elif self._most_in_flight >= self._limit / 2:  # a limit that nobody reaches says nothing
+        elif self._most_in_flight >= self._limit / 2 or self._limit < settings.first:
+            # A limit that nobody reaches says nothing, but what a fault took from it comes back.
             self._limit = min(settings.largest, self._limit + settings.increase)
         self._ends_s = self._clock.now() + settings.window_s
         self._calls = self._late = self._most_in_flight = 0
