@@ -22,7 +22,7 @@ def test_a_short_run_keeps_its_plan_and_passes_the_audit(shop: EmbeddedShop, tmp
     assert Counter(record.journey for record in load.requests) == plan, str(load)
     assert load.described["planned"] == load.described["sent"] == plan.total()
     assert set(plan) == set(percents(MIX))
-    # How many are lost says how busy the machine is, which test_replica_faults judges. The audit needs something to see.
+    # How many are lost says how busy the machine is; test_replica_faults judges that. The audit needs something to see.
     acks = tmp_path / "run" / "acks.jsonl"
     assert {ack.kind for ack in read_acks(acks)} == {"order", "cancel"}, str(load)
     assert_audit_is_clean(shop, acks)
