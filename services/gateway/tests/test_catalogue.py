@@ -132,6 +132,17 @@ async def test_the_cache_is_warmed_with_the_first_page_and_its_products_once_the
     assert (await shop.call("GET", "/api/products/A")).headers["served-from"] == "cache"
 
 
+async def test_warming_a_stack_that_is_still_starting_opens_no_breaker(stack: AsyncExitStack, kit: Any) -> None:
+    query = await kit.start_standin(stack)
+    query.then_problem(503, "dependency-unavailable")
+    shop = await kit.open_shop(stack, query_urls=query.url, warm_cache=True)
+    async with asyncio.timeout(15):
+        while len(query.received) < 9:  # noqa: ASYNC110  # seen from the service's side
+            await asyncio.sleep(0.05)
+    (line,) = [one for one in (await shop.http.get("/status")).json()["dependencies"] if one["to"] == "query-service"]
+    assert (line["breaker"], line["error_rate"]) == ("closed", 0)
+
+
 async def test_the_metrics_tell_how_reads_of_the_catalogue_were_answered(shop: Any) -> None:
     for _ in range(3):
         await shop.call("GET", "/api/products/A")
