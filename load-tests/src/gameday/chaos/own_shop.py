@@ -36,6 +36,7 @@ def own_shop(on: str, wanted: bool) -> Iterator[None]:
 def _load_catalogue(stack: Stack) -> None:
     loader = Path(sys.executable).parent / "holdfast-catalogue"
     command = [str(loader), "--url", ",".join(stack.gateway_urls)]
-    done = subprocess.run(command, cwd=ROOT, check=False, stdout=subprocess.DEVNULL)
+    done = subprocess.run(command, cwd=ROOT, check=False, capture_output=True, text=True)
     if done.returncode != 0:
-        raise Refused("the catalogue could not be loaded, see above")
+        said = (done.stderr.strip().splitlines() or ["it says nothing"])[-1]
+        raise Refused(f"the catalogue could not be loaded: {said}")
