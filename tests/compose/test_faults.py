@@ -149,6 +149,6 @@ def test_what_is_down_cannot_be_paused(faults: Faults) -> None:
 
 
 def test_the_audit_is_clean_after_all_of_it(shop: Target) -> None:
-    result = shop.audit(Path("no-acks"), wait_s=60)
+    result = shop.audit(Path("no-acks"), wait_s=120)
     assert result.differences == 0, result.text
     assert "nothing is left to settle or to publish" in [row.claim for row in result.table]

@@ -2,6 +2,7 @@
 
 import argparse
 import logging
+import signal
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -33,6 +34,7 @@ def main() -> int:
     if options.list:
         print("\n".join(shelf.names()))
         return 0
+    signal.signal(signal.SIGTERM, signal.default_int_handler)  # outside Chaos Toolkit's own care: as Ctrl-C
     logging.getLogger("chaostoolkit").setLevel(logging.CRITICAL + 1)  # the journal holds it; the terminal is ours
     try:
         chosen = [shelf.find(name) for name in _names(options)]

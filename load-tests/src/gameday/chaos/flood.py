@@ -27,7 +27,9 @@ class Flood:
         tied = [sys.executable, "-m", "gameday.chaos.tied", sys.executable]
         command = [*tied, "-m", "gameday.chaos.flood", ",".join(urls), str(rate)]
         with log.open("wb") as file:
-            self._process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=file, stderr=file)
+            self._process = subprocess.Popen(
+                command, stdin=subprocess.DEVNULL, stdout=file, stderr=file, start_new_session=True
+            )
 
     def stop(self) -> None:
         with contextlib.suppress(ProcessLookupError):

@@ -1,5 +1,6 @@
 """A shop for experiments where none runs: local processes, started for them and ended after."""
 
+import os
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -14,7 +15,7 @@ from gameday.target import ROOT
 @contextmanager
 def own_shop(on: str, wanted: bool) -> Iterator[None]:
     """Starts a shop with the catalogue in it if one is wanted and none runs. Raises Refused."""
-    stack = Stack(env={"FAULTS_ENABLED": "true"})
+    stack = Stack(env={"FAULTS_ENABLED": "true"}, tied_to=os.getpid())
     if on != "local" or not wanted or stack.state.is_held():
         yield
         return
@@ -35,6 +36,7 @@ def own_shop(on: str, wanted: bool) -> Iterator[None]:
 def _load_catalogue(stack: Stack) -> None:
     loader = Path(sys.executable).parent / "holdfast-catalogue"
     command = [str(loader), "--url", ",".join(stack.gateway_urls)]
-    done = subprocess.run(command, cwd=ROOT, check=False, stdout=subprocess.DEVNULL)
+    done = subprocess.run(command, cwd=ROOT, check=False, capture_output=True, text=True)
     if done.returncode != 0:
-        raise Refused("the catalogue could not be loaded, see above")
+        said = (done.stderr.strip().splitlines() or ["it says nothing"])[-1]
+        raise Refused(f"the catalogue could not be loaded: {said}")

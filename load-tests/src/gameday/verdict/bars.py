@@ -58,5 +58,5 @@ CONFIDENCE: Final = 0.95
 FULL_COUNTS: Final[Mapping[str, int]] = {"browse": 1000, "cart": 1000, "checkout": 300, "cancel": 300, "orders": 300}
 """Requests of each judged journey that each phase must see: p99 wants 1,000; the rarer journeys come to 300 in the time
 that a phase may last. With so many a share is compared as it is, with fewer by CONFIDENCE."""
-QUICK_COUNTS: Final[Mapping[str, int]] = {"browse": 100, "cart": 100, "checkout": 20, "cancel": 15, "orders": 20}
-"""What 15 s bring at a moderate load."""
+QUICK_COUNTS: Final[Mapping[str, int]] = {"browse": 80, "cart": 80, "checkout": 16, "cancel": 12, "orders": 16}
+"""What 20 s bring at 20 arrivals a second: a slow machine, at 30 % of its capacity."""
