@@ -75,14 +75,16 @@ def pretended(folder: Path, faults: PretendedFaults, name: str = "query-replica-
 def _load(arguments: Sequence[str]) -> None:
     parser = argparse.ArgumentParser()
     parser.add_argument("--out", type=Path)
-    out = parser.parse_known_args(arguments)[0].out
+    parser.add_argument("--seconds", type=float)
+    options, _ = parser.parse_known_args(arguments)
+    out = options.out
     ends = threading.Event()
     signal.signal(signal.SIGTERM, lambda *_: ends.set())
     began = time.time()
     (out / "load.json").write_text(json.dumps({"began": began, "pid": os.getpid()}))
     file = RecordFile(out / "requests.csv")
     number = 0
-    while not ends.wait(max(0.0, began + number / RATE - time.time())):
+    while time.time() < began + options.seconds and not ends.wait(max(0.0, began + number / RATE - time.time())):
         number += 1
         try:
             outcome = Outcome((out.parent / "suffering").read_text())

@@ -94,6 +94,12 @@ def test_healthy_again_is_the_first_second_with_five_good_ones_after_it() -> Non
     assert recovery_s([], BEGAN) is None
 
 
+def test_of_a_row_with_few_requests_the_next_one_says_whether_it_is_healthy() -> None:
+    told = [(0.5, Outcome.FAILED, 1.0), (3.5, Outcome.FAILED, 1.0), (14.5, Outcome.OK, 1.0), (30.5, Outcome.OK, 1.0)]
+    assert recovery_s(seen(*told), BEGAN) == 4
+    assert recovery_s(seen(*told[:2]), BEGAN) is None
+
+
 def test_the_objective_is_left_and_regained_at_seconds() -> None:
     told = [(second + 0.5, Outcome.FAILED if 10 <= second < 13 else Outcome.OK, 1.0) for second in range(30)]
     assert away(seen(*told), BEGAN) == [Away(BEGAN + 10, BEGAN + 13)]

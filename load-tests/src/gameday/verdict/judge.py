@@ -95,7 +95,9 @@ def _p99_findings(row: Row, phase: Phase, seen: Figures) -> Iterator[Finding]:
 
 
 def _recovery_findings(row: Row, timeline: Timeline) -> Iterator[Finding]:
-    if timeline.heals_from is None or timeline.span(Phase.AFTER) is None or row.expect is Expect.AS_HEALTHY:
+    if timeline.heals_from is None or row.expect is Expect.AS_HEALTHY:
+        return
+    if not row.phases.get(Phase.AFTER, Figures()).requests:
         return
     if row.healthy_s is None or row.healthy_s > bars.HEALTHY_WITHIN_S:
         when = "never seen" if row.healthy_s is None else f"after {row.healthy_s} s"

@@ -31,10 +31,16 @@ class Goodput:
         self.last = max(self._all, default=-1)
 
     def healthy_from(self, second: int) -> bool:
-        """Whether the GOODPUT_FOR_S seconds from there were seen whole and are good. No request says nothing."""
+        """Whether the GOODPUT_FOR_S seconds from there were seen whole and are good.
+
+        When nobody asked in them, the next second in which somebody did speaks for them.
+        """
         window = range(second, second + GOODPUT_FOR_S)
+        if not any(self._all[one] for one in window):
+            later = next((one for one in range(window[-1] + 1, self.last + 1) if self._all[one]), None)
+            return later is not None and not self.bad(later)
         asked = sum(self._all[one] for one in window)
-        return asked > 0 and window[-1] <= self.last and self._share(window, asked) >= GOODPUT_SHARE
+        return window[-1] <= self.last and self._share(window, asked) >= GOODPUT_SHARE
 
     def bad(self, second: int) -> bool:
         return self._all[second] > 0 and self._good[second] < GOODPUT_SHARE * self._all[second]
