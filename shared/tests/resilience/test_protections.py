@@ -36,7 +36,8 @@ Serve = Any  # the conftest's scripted server
 
 @asynccontextmanager
 async def client_of(server: Serve, *, probes: bool = False, **settings: Any) -> AsyncIterator[OutboundClient]:
-    client = OutboundClient("query-service", server.url, replace(QUERY_CLIENT, **settings))
+    patient = replace(QUERY_CLIENT, connect_timeout_s=5)  # the server is in this loop too, and many call at once
+    client = OutboundClient("query-service", server.url, replace(patient, **settings))
     if probes:
         await client.start()
     try:
