@@ -28,6 +28,9 @@ log = structlog.get_logger(__name__)
 
 _ANSWER_SHARE_MS: Final = 150  # of the deadline, kept to store the void's outcome and send the answer
 _SEND_SHARE_MS: Final = 50
+_PROMPT_S: Final = (
+    0.08  # a refund takes 10 ms; a ledger that needs longer must not slow cancelling down: settlement asks again
+)
 _LONGEST_S: Final = 2.0  # more than any call takes; with deadlines switched off settlement would wait for a minute
 _LEASE_GRACE_S: Final = 1.0  # settlement takes the void up this long after the request's deadline
 
@@ -103,10 +106,10 @@ def _appends(
 
 
 async def _void(database: Database, payments: Payments, request: CommandRequest, order: Stream[Order]) -> Stream[Order]:
-    """Ask the ledger now if there is time; the order afterwards. Whatever goes wrong, settlement asks again."""
+    """Ask the ledger now, for a moment; the order afterwards. Whatever goes wrong, settlement asks again."""
     order_id = OrderId(order.identity)
     try:
-        outcome = await payments.void(order_id, request.deadline.shortened_by(_ANSWER_SHARE_MS))
+        outcome = await payments.void(order_id, request.deadline.shortened_by(_ANSWER_SHARE_MS).at_most(_PROMPT_S))
         if isinstance(outcome, Pending):
             return order
         deadline = request.deadline.shortened_by(_SEND_SHARE_MS)
