@@ -58,6 +58,9 @@ def _options() -> argparse.ArgumentParser:
     parser.add_argument("--on", choices=("local", "docker"), default="local", help="where the shop runs (local)")
     parser.add_argument("--start", action="store_true", help="start local processes if none run, and end them after")
     parser.add_argument("--seed", type=_seed, default=1, help="of the arrivals and of what shoppers want (1)")
+    parser.add_argument(
+        "--capacity", type=_capacity, metavar="RATE", help="arrivals a second, instead of what was measured here"
+    )
     parser.add_argument("--runs", type=_runs, default=1, help="each experiment so often, pooled (1)")
     parser.add_argument("--reports", type=Path, default=REPORTS, metavar="DIR", help="where the reports go (reports)")
     parser.add_argument("--list", action="store_true", help="the names of all experiments")
@@ -66,6 +69,10 @@ def _options() -> argparse.ArgumentParser:
 
 def _seed(text: str) -> int:
     return _whole(text, 0, _HIGHEST_SEED)
+
+
+def _capacity(text: str) -> int:
+    return _whole(text, 1, 10_000)
 
 
 def _runs(text: str) -> int:
@@ -88,7 +95,7 @@ def _run(chosen: Sequence[Definition], shop: Target, options: argparse.Namespace
     console = terminal()
     for definition in chosen:
         check(definition, shop)
-    measured = capacity.read(shop.on)
+    measured = options.capacity or capacity.read(shop.on)
     if measured is None:
         console.print("the capacity of this machine is not known yet: it is measured first, about 3 minutes")
         measured = capacity.measure(shop.on, shop.gateways)
@@ -122,4 +129,4 @@ def _say_how_long(console: Console, chosen: Sequence[Definition], pace: Pace, me
     for definition, seconds in zip(chosen, takes, strict=True):
         rate = definition.settings.share_of_capacity * measured
         console.print(f"  about {estimate.spoken(seconds):>6}  {definition.name}, {rate:.0f} arrivals a second")
-    console.print(f"  about {estimate.spoken(sum(takes)):>6}  in all; the measured capacity is {measured:.0f} a second")
+    console.print(f"  about {estimate.spoken(sum(takes)):>6}  in all; the capacity is {measured:.0f} a second")
