@@ -193,7 +193,7 @@ def assert_keeps_the_rules(method: str, path: str, sent: Mapping[str, str], repl
         _assert_is_a_problem(path, reply)
     if "degraded" in headers:
         assert method == "GET"
-        assert headers["degraded"] in ("projection-lag", "read-model-unavailable")
+        assert headers["degraded"] in ("projection-lag", "read-model-unavailable", "part-missing")
     if "age" in headers:
         assert int(headers["age"]) >= 0
     if "idempotency-replayed" in headers:

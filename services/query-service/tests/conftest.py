@@ -2,7 +2,7 @@
 
 import secrets
 from collections.abc import AsyncIterator, Callable, Iterator, Mapping
-from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from contextlib import AbstractAsyncContextManager, asynccontextmanager, contextmanager
 from datetime import UTC, datetime, timedelta
 from typing import Any
 from uuid import uuid4
@@ -47,6 +47,19 @@ class Shop:
         alias = documents.alias(self.namespace, topic)
         actions = [{"remove": {"index": old, "alias": alias}}, {"add": {"index": new, "alias": alias}}]
         self._http.post("/_aliases", json={"actions": actions}).raise_for_status()
+
+    @contextmanager
+    def without(self, topic: Any) -> Iterator[None]:
+        """For the length of the block no query finds this topic's index."""
+        place = {
+            "index": documents.index_name(self.namespace, topic, "0"),
+            "alias": documents.alias(self.namespace, topic),
+        }
+        self._http.post("/_aliases", json={"actions": [{"remove": place}]}).raise_for_status()
+        try:
+            yield
+        finally:
+            self._http.post("/_aliases", json={"actions": [{"add": place}]}).raise_for_status()
 
     def close(self) -> None:
         self._http.close()

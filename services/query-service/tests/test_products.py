@@ -232,6 +232,20 @@ async def test_without_common_orders_the_category_is_recommended(
     assert [item["name"] for item in answer.json()["items"]] == ["mug", "rare", "spoon"]
 
 
+async def test_without_the_orders_index_the_category_is_recommended_and_the_missing_part_told(
+    client: httpx.AsyncClient, shop: Any, bought: dict[str, Json]
+) -> None:
+    path = f"/api/products/{bought['spoon']['product_id']}/recommendations"
+    with shop.without("orders"):
+        answer = await client.get(path, params={"limit": 2})
+    assert answer.status_code == 200
+    assert [item["name"] for item in answer.json()["items"]] == ["mug", "rare"]
+    assert answer.headers["degraded"] == "part-missing"
+    whole = await client.get(path)
+    assert "mug" in [item["name"] for item in whole.json()["items"]]
+    assert whole.headers.get("degraded") != "part-missing"
+
+
 async def test_recommendations_show_stock_as_it_is_though_the_ranking_is_kept(
     client: httpx.AsyncClient, shop: Any, bought: dict[str, Json]
 ) -> None:

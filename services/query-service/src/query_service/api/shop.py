@@ -16,6 +16,7 @@ from query_service.api.params import Listed, Nothing, OwnOrders, ProductList, re
 from query_service.consistency import counted
 from query_service.freshness import Freshness
 from query_service.queries.carts import CartQueries
+from query_service.queries.composed import Composed
 from query_service.queries.customers import CustomerQueries
 from query_service.queries.orders import OrderQueries
 from query_service.queries.products import ProductQueries
@@ -70,8 +71,11 @@ def _add_products(router: APIRouter, reads: ShopReads) -> None:
         """Ignores tokens."""
         asked = read(Listed)(request)
         token_versions(request, optional_caller(request))
-        found = await reads.products.recommendations(product_id, asked.limit, asked.cursor, context.current().deadline)
-        return read_model_answer(found, reads.freshness)
+        composed = Composed()
+        found = await reads.products.recommendations(
+            product_id, asked.limit, asked.cursor, composed, context.current().deadline
+        )
+        return read_model_answer(found, reads.freshness, missing=composed.missing)
 
 
 def _add_own(router: APIRouter, reads: ShopReads) -> None:

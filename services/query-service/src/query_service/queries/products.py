@@ -1,18 +1,21 @@
 """ListAvailableProducts, GetProduct and GetRecommendations."""
 
 import re
-from typing import Any, Final
+from collections.abc import Awaitable
+from typing import Any, Final, TypeVar
 
 from holdfast.contracts.cursors import CursorInvalid, decode_cursor
 from holdfast.contracts.http import PRODUCT_ID_PATTERN
 from holdfast.resilience.deadline import Deadline
 from query_service.adapters.elasticsearch import ReadIndex
 from query_service.kept import KeptAnswers
+from query_service.queries.composed import Composed
 from query_service.queries.errors import ProductUnknown
 from query_service.queries.pages import Json, page
 from query_service.search.products import ITEM_FIELDS, ProductSearch, body, facet_counts, sort
 from query_service.waiting import TokenWaits
 
+T = TypeVar("T")
 _PRODUCT_ID: Final = re.compile(PRODUCT_ID_PATTERN)
 _DETAIL_FIELDS: Final = (*ITEM_FIELDS, "description", "discontinued")
 _TOGETHER: Final = 200  # more than a page shows, since some of them are sold out by the time of reading
@@ -53,12 +56,18 @@ class ProductQueries:
             del details["discontinued"]
         return details
 
-    async def recommendations(self, product_id: str, limit: int, cursor: str | None, deadline: Deadline) -> Json:
-        """What is bought together with the product, most often first, and to be had; else others of its category."""
+    async def recommendations(
+        self, product_id: str, limit: int, cursor: str | None, composed: Composed, deadline: Deadline
+    ) -> Json:
+        """What is bought together with the product, most often first, and to be had; else others of its category.
+
+        The products are required, what is bought together is optional: it comes from another index, and takes longest.
+        """
         if cursor is not None:
             raise CursorInvalid("recommendations are one page, they give no cursor")
         product = await self.get(product_id, 0, "", deadline)
-        ranked = await self._together.get(product_id, lambda: self._bought_together(product_id))
+        together = self._together.get(product_id, lambda: self._bought_together(product_id))
+        ranked = await composed.optional("bought-together", _in_half(together, deadline), [])
         known = await self._index.get_many("products", ranked, deadline, fields=(*ITEM_FIELDS, "discontinued"))
         items = [_item(known[other]) for other in ranked if other in known and _to_be_had(known[other])][:limit]
         if not items:
@@ -77,6 +86,12 @@ class ProductQueries:
         found = await self._index.search("products", body(search, limit, None), deadline)
         items = [_item(hit["_source"]) for hit in found["hits"]["hits"]]
         return [item for item in items if item["product_id"] != product["product_id"]][:limit]
+
+
+async def _in_half(part: Awaitable[T], deadline: Deadline) -> T:
+    """An optional part has half of what is left, so that there is an answer without it. Raises DeadlineExceeded."""
+    async with deadline.at_most(deadline.remaining_s() / 2).limit():
+        return await part
 
 
 def _item(document: dict[str, Any]) -> Json:
