@@ -211,7 +211,9 @@ async def test_too_many_passwords_at_once_are_refused_at_once(service: Service) 
     await until_signed_in(service, "admin@holdfast.example", "holdfast-admin")
     answers = await asyncio.gather(*(sign_in(service, f"nobody{number}@example.org") for number in range(12)))
     codes = Counter(answer.status_code for answer in answers)
-    assert codes == {401: 5, 503: 7}
+    # One at work and four waiting; a first one that is done while the last still arrive lets another in.
+    assert codes.keys() == {401, 503}
+    assert 5 <= codes[401] <= 7
     busy = next(answer for answer in answers if answer.status_code == 503)
     assert refused(busy, 503, "bulkhead-full")
     assert 1 <= int(busy.headers["retry-after"]) <= 5
