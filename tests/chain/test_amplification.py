@@ -112,6 +112,7 @@ async def chain(tmp_path: Path) -> AsyncIterator[Chain]:
         watched = ",".join(f"query-{number}={url}" for number, url in enumerate(urls, 1))
         # The command-service is not there: nothing here asks for it.
         env = {"QUERY_URLS": ",".join(urls), "COMMAND_URLS": f"http://127.0.0.1:{free_port()}", "STATUS_URLS": watched}
+        env["WARM_CACHE"] = "false"  # it would search too
         gateway = await asyncio.to_thread(start, "gateway", "gateway-1", **env)
         transport = AiohttpTransport()
         async with httpx.AsyncClient(base_url=gateway, timeout=2, transport=transport, trust_env=False) as http:
