@@ -18,6 +18,7 @@ from holdfast.eventstore import (
 from holdfast.resilience.deadline import Deadline
 from holdfast.resilience.errors import ResilienceError
 from holdfast.resilience.guard import Guard
+from holdfast.resilience.protections import PROTECTIONS
 from holdfast.resilience.settings import BulkheadSettings, GuardSettings
 
 log = structlog.get_logger(__name__)
@@ -84,7 +85,7 @@ class Storage:
             await _until_done(f"preparation {number}", preparation)
         while True:
             await asyncio.sleep(_WATCH_EVERY_S)
-            for pool in self.guards:
+            for pool in self.guards if PROTECTIONS.on("probe") else ():
                 await self._look(pool)
 
     async def _migrate(self) -> None:

@@ -6,6 +6,7 @@ from typing import Final
 from starlette.requests import Request
 
 from gateway.routing import Route
+from holdfast.resilience.protections import PROTECTIONS
 from holdfast.resilience.ratelimit import RateDecision, RateLimiter
 from holdfast.service.auth import bearer_token
 from holdfast.service.problems import Problem
@@ -63,6 +64,8 @@ class Rates:
 
         Raises Problem 429 `rate-limited` with these headers and Retry-After.
         """
+        if not PROTECTIONS.on("rate-limit"):
+            return {}
         if route.path == "/api/sessions":
             address = request.client.host if request.client else ""
             return _counted("sessions", self._sessions, self._sessions.take(address))

@@ -37,6 +37,16 @@ class Seen:
     dependencies: Sequence[Mapping[str, Any]] = ()
     outbox: Mapping[str, Any] | None = None
     projection: Mapping[str, Any] | None = None
+    protections_off: Sequence[str] | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Process:
+    """Where a process is to be asked. `replica` is its own name as far as it is known, else host:port."""
+
+    name: str
+    replica: str
+    url: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,6 +110,15 @@ class StatusBoard:
         return sorted(self._seen.values(), key=lambda seen: (seen.name, seen.replica))
 
     @property
+    def to_ask(self) -> list[Process]:
+        """Each process that is to run, as its names stand for now."""
+        return [
+            Process(watched.name, self._seen[url].replica if url in self._seen else _host_of(url), url)
+            for watched in self._watched
+            for url in watched.urls
+        ]
+
+    @property
     def outbox(self) -> Mapping[str, Any] | None:
         """The relay's; None while no relay answers."""
         return _telling([seen.outbox for seen in self._seen.values()], "pending")
@@ -111,12 +130,13 @@ class StatusBoard:
 
     async def poll(self) -> None:
         """Ask every process once and take the answers over."""
-        asked = [(watched.name, url) for watched in self._watched for url in watched.urls]
-        answers = await asyncio.gather(*(self._status(url) for _, url in asked))
+        asked = self.to_ask
+        answers = await asyncio.gather(*(self._status(process.url) for process in asked))
         now_s, now = self._clock.now(), rfc3339(datetime.now(UTC))
-        listed = {url for _, url in asked}
-        for (name, url), answer in zip(asked, answers, strict=True):
-            self._seen[url] = _seen(name, url, answer, self._seen.get(url), now_s, now)
+        listed = {process.url for process in asked}
+        for process, answer in zip(asked, answers, strict=True):
+            url = process.url
+            self._seen[url] = _seen(process.name, url, answer, self._seen.get(url), now_s, now)
         for url, seen in list(self._seen.items()):
             if url not in listed:
                 self._seen[url] = _seen(seen.name, url, None, seen, seen.listed_s, now)
@@ -146,20 +166,25 @@ def _seen(
     name: str, url: str, answer: Mapping[str, Any] | None, before: Seen | None, listed_s: float, now: str
 ) -> Seen:
     if answer is None:
-        replica = before.replica if before else url.removeprefix("http://")
+        replica = before.replica if before else _host_of(url)
         since = before.since if before and before.state == DOWN else now
         return Seen(name, before.service if before else "", replica, DOWN, since, listed_s)
     return Seen(
         name,
         str(answer.get("service", "")),
-        str(answer.get("replica", url.removeprefix("http://"))),
+        str(answer.get("replica", _host_of(url))),
         str(answer.get("state", "up")),
         str(answer.get("since", now)),
         listed_s,
         [line for line in answer.get("dependencies", ()) if isinstance(line, dict)],
         _mapping(answer.get("outbox")),
         _mapping(answer.get("projection")),
+        [str(name) for name in answer.get("protections_off") or ()],
     )
+
+
+def _host_of(url: str) -> str:
+    return url.removeprefix("http://")
 
 
 def _telling(found: Sequence[Mapping[str, Any] | None], member: str) -> Mapping[str, Any] | None:

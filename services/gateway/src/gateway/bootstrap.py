@@ -25,6 +25,7 @@ from gateway.routes import FORWARDED, REGISTER_ROUTE, SIGN_IN_ROUTE
 from gateway.routing import READ, Route
 from gateway.sessions import Sessions
 from gateway.settings import GatewaySettings, parse_status_urls
+from gateway.switches import GET_PROTECTIONS, PUT_PROTECTIONS, Switches
 from holdfast.contracts.http import NewSession
 from holdfast.resilience.admission import Admission
 from holdfast.resilience.client import OutboundClient
@@ -47,6 +48,7 @@ class Parts:
     query: OutboundClient
     command: OutboundClient
     board: StatusBoard
+    switches: Switches
     dependencies: Dependencies
 
 
@@ -55,9 +57,10 @@ def build(settings: GatewaySettings) -> FastAPI:
     registry = CollectorRegistry()
     signer = _signer(settings)
     parts = _parts(settings, registry)
-    status = status_route(settings.mode == "demo")
-    table = RouteTable((SIGN_IN_ROUTE, REGISTER_ROUTE, *FORWARDED, status))
     admission = Admission(replace(ADMISSION, first=settings.calls_at_once))
+    operations = Operations(parts.board, parts.dependencies, admission, settings.replica)
+    operated = _operated(settings.mode == "demo", operations, parts.switches)
+    table = RouteTable((SIGN_IN_ROUTE, REGISTER_ROUTE, *FORWARDED, *(route for route, _ in operated)))
     registry.register(AdmissionMetrics(admission))
     app = create_app(
         SERVICE,
@@ -76,8 +79,7 @@ def build(settings: GatewaySettings) -> FastAPI:
     lanes = make_lanes()
     forwarder = Forwarder(parts.query, parts.command, lanes, LastGood(settings.last_good_bytes), registry)
     edge = Edge(Doorman(verifier), _rates(settings))
-    operations = Operations(parts.board, parts.dependencies, admission, settings.replica)
-    served = _served(forwarder, Sessions(signer, forwarder), status, operations)
+    served = [*_served(forwarder, Sessions(signer, forwarder)), *operated]
     for route, serve in served:
         methods = {other.method for other, _ in served if other.path == route.path}
         app.router.routes.append(PublicRoute(route, edge, serve, methods))
@@ -107,9 +109,13 @@ def _admit(table: RouteTable, admission: Admission) -> Admit:
     return admit
 
 
-def _served(
-    forwarder: Forwarder, sessions: Sessions, status: Route, operations: Operations
-) -> list[tuple[Route, Serve]]:
+def _operated(demo: bool, operations: Operations, switches: Switches) -> list[tuple[Route, Serve]]:
+    """The calls that operate the shop. Protections are switched in demo mode only."""
+    status: tuple[Route, Serve] = (status_route(demo), operations.status)
+    return [status, (GET_PROTECTIONS, switches.show), (PUT_PROTECTIONS, switches.switch)] if demo else [status]
+
+
+def _served(forwarder: Forwarder, sessions: Sessions) -> list[tuple[Route, Serve]]:
     async def forward(call: Call, _body: BaseModel | None) -> Response:
         return await forwarder.forward(call)
 
@@ -124,7 +130,6 @@ def _served(
         (SIGN_IN_ROUTE, open_session),
         (REGISTER_ROUTE, register),
         *((route, forward) for route in FORWARDED),
-        (status, operations.status),
     ]
 
 
@@ -139,7 +144,7 @@ def _parts(settings: GatewaySettings, registry: CollectorRegistry) -> Parts:
     dependencies.add_listener(metrics.breaker_changed)
     dependencies.add_listener(_log_breaker)
     board = StatusBoard(parse_status_urls(settings.status_urls), settings.status_interval_s)
-    return Parts(query, command, board, dependencies)
+    return Parts(query, command, board, Switches(board, SERVICE, settings.replica), dependencies)
 
 
 def _log_breaker(name: str, old: str, new: str) -> None:
@@ -157,6 +162,7 @@ def _lifespan(parts: Parts) -> Lifespan:
         finally:
             for member in members:
                 await member.close()
+            await parts.switches.close()
 
     return started
 

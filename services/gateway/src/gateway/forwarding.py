@@ -19,6 +19,7 @@ from holdfast.resilience.bulkhead import Bulkhead
 from holdfast.resilience.client import OutboundClient
 from holdfast.resilience.deadline import Deadline
 from holdfast.resilience.errors import ResilienceError
+from holdfast.resilience.protections import PROTECTIONS
 from holdfast.service.problems import Problem
 
 BEHIND: Final = 425  # query-service: the version of the token is not there in time (INTERNALS)
@@ -98,7 +99,7 @@ class Forwarder:
 
     async def _read_without_read_model(self, call: Call, failure: Exception) -> Response:
         """query-service is away: the write model, else the last good answer, else the failure."""
-        if call.route.fallback.write_model:
+        if _has_write_model(call.route):
             try:
                 answer = await self.ask_command(call)
             except (ResilienceError, Problem):
@@ -107,14 +108,14 @@ class Forwarder:
                 self._fell_back(call, WRITE_MODEL)
                 return passed_through(answer, degraded=NO_READ_MODEL, served_from=WRITE_MODEL)
         kept = self._last_good.find(call.cache_key, call.route.fallback.last_good_s or 0)
-        if kept is None:
+        if kept is None or not PROTECTIONS.on("cache"):
             raise failure
         self._fell_back(call, "cache")
         return stale(*kept)
 
     async def _read_behind(self, call: Call) -> Response:
         """query-service answers, but not yet with what the token asks for (CORRECTNESS 22)."""
-        if call.route.fallback.write_model:
+        if _has_write_model(call.route):
             try:
                 answer = await self.ask_command(call)
             except (ResilienceError, Problem):
@@ -130,7 +131,7 @@ class Forwarder:
 
     async def _ask_query(self, call: Call, token: str | None) -> Answer:
         deadline = call.deadline
-        if call.route.fallback.write_model and token == call.consistency_token:
+        if _has_write_model(call.route) and token == call.consistency_token:
             left_s = deadline.remaining_s()
             deadline = deadline.shortened_by(1000 * min(RESERVE_S, RESERVE_SHARE * left_s))
         return _good(await self._ask(self._query, call, deadline, token), self._query.name)
@@ -151,6 +152,10 @@ class Forwarder:
 
     def _fell_back(self, call: Call, place: str) -> None:
         self._fallbacks.labels(call.route.name, place).inc()
+
+
+def _has_write_model(route: Route) -> bool:
+    return route.fallback.write_model and PROTECTIONS.on("fallback")
 
 
 def _good(answer: Answer, service: str) -> Answer:

@@ -1,6 +1,6 @@
 """GET /api/ops/status: the whole system at a glance, for an admin, or for anyone in demo mode."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any, Final
 
@@ -14,6 +14,7 @@ from holdfast.contracts.http import Answer
 from holdfast.contracts.messages import rfc3339
 from holdfast.resilience.admission import Admission
 from holdfast.resilience.dependencies import Dependencies
+from holdfast.resilience.protections import PROTECTIONS
 from holdfast.service.responses import json_response
 
 SERVICE: Final = "gateway"
@@ -24,6 +25,7 @@ class ServiceState(Answer):
     replica: str
     state: str = Field(description="up, degraded (a dependency is away) or down (it does not answer)")
     since: str
+    protections_off: list[str] | None = Field(description="which protections are switched off in it; null: not known")
 
 
 class DependencyState(Answer):
@@ -103,9 +105,9 @@ class Operations:
         del call, body
         processes = self._board.processes
         others = [seen for seen in processes if not self._is_me(seen)]
-        services = [{"name": s.name, "replica": s.replica, "state": s.state, "since": s.since} for s in processes]
+        services = [_service(s.name, s.replica, s.state, s.since, s.protections_off) for s in processes]
         if len(others) == len(processes):
-            services.append({"name": SERVICE, "replica": self._replica, "state": "up", "since": self._since})
+            services.append(_service(SERVICE, self._replica, "up", self._since, PROTECTIONS.off))
         breakers = [line.as_json() for line in self._dependencies.status()]
         told = [_as_told(line, DependencyState) for seen in others for line in seen.dependencies]
         return json_response(
@@ -130,6 +132,10 @@ class Operations:
 
     def _is_me(self, seen: Seen) -> bool:
         return seen.service == SERVICE and seen.replica == self._replica
+
+
+def _service(name: str, replica: str, state: str, since: str, off: Sequence[str] | None) -> dict[str, Any]:
+    return {"name": name, "replica": replica, "state": state, "since": since, "protections_off": off}
 
 
 def _as_told(told: Mapping[str, Any] | None, model: type[Answer]) -> dict[str, Any] | None:

@@ -10,19 +10,17 @@ from prometheus_client import CollectorRegistry, Gauge
 from holdfast.service.app import create_app
 from payment_service.adapters.ledger import Ledger
 from payment_service.adapters.processor import Cards, Processor
-from payment_service.api.charges import charges_router
+from payment_service.api.charges import TOTAL_S, charges_router
 from payment_service.api.faults import FaultMiddleware, faults_router
 from payment_service.charging import Charging
 from payment_service.faults import Faults
 from payment_service.settings import PaymentSettings
 
-# The ledger answers within 400 ms (CORRECTNESS 8); the journal and what health tools ask may take longer.
-_CHARGE_TOTAL_S = 0.4
-_OTHER_TOTAL_S = 2.0
+_OTHER_TOTAL_S = 2.0  # the journal and what health tools ask may take longer than a charge
 
 
 def _total_s(_method: str, path: str) -> float:
-    return _CHARGE_TOTAL_S if path.startswith(("/charges/", "/voids/")) else _OTHER_TOTAL_S
+    return TOTAL_S if path.startswith(("/charges/", "/voids/")) else _OTHER_TOTAL_S
 
 
 @asynccontextmanager

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from elasticsearch import AsyncElasticsearch
 from fastapi import FastAPI
-from prometheus_client import CollectorRegistry, Gauge
+from prometheus_client import CollectorRegistry, Counter, Gauge
 
 from holdfast.resilience.breaker import CLOSED
 from holdfast.resilience.bulkhead import Bulkhead
@@ -15,7 +15,7 @@ from holdfast.resilience.dependencies import Dependencies
 from holdfast.resilience.guard import Guard
 from holdfast.service.app import create_app
 from holdfast.service.health import Health, Readiness
-from query_service.adapters.elasticsearch import NAME, ReadIndex, connect, judge
+from query_service.adapters.elasticsearch import NAME, ReadIndex, SeeAttempt, connect, judge
 from query_service.api import problems
 from query_service.api.admin import AdminReads, admin_router
 from query_service.api.shop import ShopReads, shop_router
@@ -30,7 +30,8 @@ from query_service.settings import ELASTICSEARCH, WAITING, QuerySettings
 from query_service.waiting import TokenWaits, WaitGate
 
 SERVICE = "query-service"
-_SPARE_CONNECTIONS = 2  # beside the bulkhead's: the watermark watch must never wait behind the calls it watches over
+# No bound of their own: the bulkhead is one, and the watermark watch must never wait behind the calls it watches over.
+_CONNECTIONS = 10_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,12 +55,13 @@ async def opened(settings: QuerySettings) -> AsyncIterator[FastAPI]:
     client = connect(
         settings.elasticsearch_url,
         timeout_s=settings.elasticsearch_timeout_s,
-        connections=ELASTICSEARCH.bulkhead.limit + _SPARE_CONNECTIONS,
+        connections=_CONNECTIONS,
     )
-    parts = _parts(settings, client)
+    registry = CollectorRegistry()
+    parts = _parts(settings, client, registry)
     watching = asyncio.create_task(parts.watch.run(), name="watermarks")
     try:
-        yield _app(settings, parts)
+        yield _app(settings, parts, registry)
     finally:
         watching.cancel()
         with suppress(asyncio.CancelledError):
@@ -67,12 +69,18 @@ async def opened(settings: QuerySettings) -> AsyncIterator[FastAPI]:
         await client.close()
 
 
-def _parts(settings: QuerySettings, client: AsyncElasticsearch) -> Parts:
+def _parts(settings: QuerySettings, client: AsyncElasticsearch, registry: CollectorRegistry) -> Parts:
     guard = Guard(NAME, ELASTICSEARCH, classify=judge)
     freshness = Freshness(stale_after_s=settings.stale_after_s)
     return Parts(
         guard=guard,
-        index=ReadIndex(client, guard, settings.namespace, timeout_s=settings.elasticsearch_timeout_s),
+        index=ReadIndex(
+            client,
+            guard,
+            settings.namespace,
+            timeout_s=settings.elasticsearch_timeout_s,
+            see_attempt=_counting(registry),
+        ),
         waits=TokenWaits(Bulkhead("tokens", WAITING), WaitGate(), longest_s=settings.token_wait_s),
         together=KeptAnswers(fresh_s=settings.recommendations_fresh_s, at_most=settings.recommendations_kept),
         freshness=freshness,
@@ -87,18 +95,29 @@ def _parts(settings: QuerySettings, client: AsyncElasticsearch) -> Parts:
     )
 
 
-def _app(settings: QuerySettings, parts: Parts) -> FastAPI:
+def _counting(registry: CollectorRegistry) -> SeeAttempt:
+    attempts = Counter(
+        "query_elasticsearch_attempts_total",
+        "Attempts of calls to Elasticsearch; any but the first only without retry budgets",
+        ["number"],
+        registry=registry,
+    )
+    return lambda number: attempts.labels(str(number)).inc()
+
+
+def _app(settings: QuerySettings, parts: Parts, registry: CollectorRegistry) -> FastAPI:
     products = ProductQueries(parts.index, parts.waits, parts.together)
     orders = OrderQueries(parts.index, parts.waits)
     customers = CustomerQueries(parts.index, parts.waits)
     shop = ShopReads(products, CartQueries(parts.index, parts.waits), orders, customers, parts.freshness)
+    _watch_parts(parts, registry)
     admin = AdminReads(orders, customers, SalesQueries(parts.index), parts.freshness)
     app = create_app(
         SERVICE,
         settings,
         routers=[shop_router(shop), admin_router(admin)],
         health=_health(parts),
-        registry=_metrics(parts),
+        registry=registry,
         total_s=lambda _method, _path: settings.total_s,
     )
     problems.install(app)
@@ -116,9 +135,7 @@ def _health(parts: Parts) -> Health:
     return Health(readiness, lambda: [line.as_json() for line in dependencies.status()])
 
 
-def _metrics(parts: Parts) -> CollectorRegistry:
-    registry = CollectorRegistry()
-
+def _watch_parts(parts: Parts, registry: CollectorRegistry) -> None:
     def gauge(name: str, meaning: str) -> Gauge:
         return Gauge(name, meaning, registry=registry)
 
@@ -137,7 +154,6 @@ def _metrics(parts: Parts) -> CollectorRegistry:
     gauge("query_token_gate_closed", "1 while waiting for tokens makes no sense").set_function(
         lambda: float(parts.waits.gate_closed)
     )
-    return registry
 
 
 def _nan_if_none(value: float | None) -> float:

@@ -14,6 +14,7 @@ from elasticsearch import ApiError, AsyncElasticsearch, TransportError
 from holdfast.contracts.documents import alias, watermarks_index
 from holdfast.contracts.messages import PARTITIONS, TOPICS
 from holdfast.resilience.breaker import CircuitBreaker
+from holdfast.resilience.protections import PROTECTIONS
 from query_service.adapters.elasticsearch import refused
 from query_service.warming import warm
 
@@ -124,7 +125,8 @@ class WatermarkWatch:
             log.info("elasticsearch_answers")
         self.answers = True
         self._answered_at_s = time.monotonic()
-        self._breaker.probe_succeeded()
+        if PROTECTIONS.on("probe"):
+            self._breaker.probe_succeeded()
 
     async def _warm(self) -> None:
         # A server that was away for less was paused or slow, not started anew.
@@ -135,7 +137,8 @@ class WatermarkWatch:
         if self.answers:
             log.warning("elasticsearch_away", error=type(error).__name__)
         self.answers = False
-        self._breaker.probe_missed()
+        if PROTECTIONS.on("probe"):
+            self._breaker.probe_missed()
 
     async def _oldest(self) -> datetime | None:
         if self._looks % _ALIASES_EVERY == 0 or not self._indices:

@@ -9,6 +9,7 @@ from holdfast.resilience.bulkhead import Bulkhead
 from holdfast.resilience.clock import SYSTEM_CLOCK, Clock
 from holdfast.resilience.deadline import Deadline
 from holdfast.resilience.errors import BulkheadFull
+from holdfast.resilience.protections import PROTECTIONS
 
 T = TypeVar("T")
 
@@ -49,7 +50,7 @@ class WaitGate:
 
     def enter(self) -> int | None:
         """A turn to wait now, to be given to `leave` once; None: do not wait."""
-        if self._closed_until_s is None:
+        if self._closed_until_s is None or not PROTECTIONS.on("breaker"):
             return self._generation
         if self._probing or self._clock.now() < self._closed_until_s:
             return None

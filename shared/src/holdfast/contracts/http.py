@@ -5,9 +5,11 @@ here for OpenAPI; services may build them as plain dicts of the same shape.
 """
 
 import re
-from typing import Annotated, Any, Final, Literal
+from typing import Annotated, Any, Final, Literal, Self
 
-from pydantic import AfterValidator, AwareDatetime, BaseModel, ConfigDict, Field
+from pydantic import AfterValidator, AwareDatetime, BaseModel, ConfigDict, Field, model_validator
+
+from holdfast.resilience.protections import ALL, Protection
 
 CURRENCY: Final = "GBP"
 MAX_LINES: Final = 2_000
@@ -143,6 +145,25 @@ class StockChange(Request):
 class Shipment(Request):
     carrier: Text100 | None = None
     tracking: Text100 | None = None
+
+
+class ProtectionsWanted(Request):
+    """Either `off`, exactly the protections that are to be off, or `containment`: all of them off, or all on."""
+
+    off: Annotated[list[Protection], Field(max_length=len(ALL))] | None = None
+    containment: Literal["on", "off"] | None = None
+
+    @model_validator(mode="after")
+    def _one_of_them(self) -> Self:
+        if (self.off is None) == (self.containment is None):
+            raise ValueError("exactly one of off and containment has to be given")
+        return self
+
+    @property
+    def switched_off(self) -> frozenset[Protection]:
+        if self.containment is not None:
+            return frozenset(ALL if self.containment == "off" else ())
+        return frozenset(self.off or ())
 
 
 # --- answers ---

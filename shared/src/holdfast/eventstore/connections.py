@@ -15,6 +15,7 @@ import asyncpg
 
 from holdfast.eventstore.errors import DEPENDENCY, DatabaseTimeout, DatabaseUnavailable, PoolExhausted
 from holdfast.resilience.deadline import Deadline
+from holdfast.resilience.protections import PROTECTIONS
 
 Connection = asyncpg.Connection
 CLIENT_ERRORS = (OSError, asyncpg.PostgresError, asyncpg.InterfaceError, asyncpg.InternalClientError)
@@ -108,7 +109,9 @@ class ConnectionPool:
 
         Raises `PoolExhausted`, `DatabaseUnavailable`, or `DatabaseTimeout` when the deadline runs out while connecting.
         """
-        wait_s = min(self.settings.acquire_timeout_s, deadline.remaining_s())
+        wait_s = deadline.remaining_s()
+        if PROTECTIONS.on("bulkhead"):
+            wait_s = min(self.settings.acquire_timeout_s, wait_s)
         try:
             async with asyncio.timeout(wait_s):
                 await self._free.acquire()

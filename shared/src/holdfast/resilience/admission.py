@@ -14,6 +14,7 @@ from enum import IntEnum
 
 from holdfast.resilience.clock import SYSTEM_CLOCK, Clock
 from holdfast.resilience.errors import Overloaded
+from holdfast.resilience.protections import PROTECTIONS
 from holdfast.resilience.settings import AdmissionSettings
 
 _RETRY_AFTER_S = (1, 3)  # drawn evenly: those who were shed together do not come back together
@@ -113,7 +114,7 @@ class Admission:
             self._hand_over()
 
     async def _enter(self, priority: Priority) -> None:
-        if self._has_room(priority):
+        if self._has_room(priority) or not PROTECTIONS.on("shedding"):
             self.in_flight += 1
             return
         if self.waiting >= self._settings.queue and not self._displace(priority):

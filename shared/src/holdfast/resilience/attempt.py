@@ -11,6 +11,7 @@ from holdfast.resilience.deadline import HEADER, Deadline
 from holdfast.resilience.errors import DeadlineExceeded, Reason
 from holdfast.resilience.outcome import Outcome, of_status
 from holdfast.resilience.policy import CallPolicy
+from holdfast.resilience.protections import PROTECTIONS
 from holdfast.resilience.replicas import Replica
 from holdfast.resilience.wire import Header, Wire, WireAnswer, WireError
 
@@ -33,7 +34,7 @@ class Call:
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """A whole answer. `headers` is read by any case; `replica` is host:port; `attempts` is 1 or 2."""
+    """A whole answer. `headers` is read by any case; `replica` is host:port; `attempts` says which one it came to."""
 
     status: int
     headers: httpx.Headers
@@ -97,8 +98,9 @@ class Attempts:
         """
         policy = call.policy
         limit = call.deadline
-        if policy.attempt_timeout_s is not None:
-            limit = limit.at_most(policy.attempt_timeout_s)
+        timeout_s = PROTECTIONS.attempt_timeout_s(policy.attempt_timeout_s)
+        if timeout_s is not None:
+            limit = limit.at_most(timeout_s)
         headers = self._headers(call, limit, number)
         given_s = limit.remaining_s()
         begun_s = self._clock.now()
@@ -126,8 +128,9 @@ class Attempts:
 
     def _headers(self, call: Call, limit: Deadline, number: int) -> list[Header]:
         headers = [header for header in call.headers if header[0].lower() not in _SET_HERE]
-        # The attempt's own time, not the request's: what is answered later is thrown away.
-        headers.append((HEADER, limit.header_value(self._dependency)))
+        if PROTECTIONS.on("deadline"):
+            # The attempt's own time, not the request's: what is answered later is thrown away.
+            headers.append((HEADER, limit.header_value(self._dependency)))
         if number > 1:
             headers.append((ATTEMPT_HEADER, str(number)))
         return headers

@@ -15,6 +15,7 @@ import pybreaker
 from holdfast.resilience.clock import SYSTEM_CLOCK, Clock
 from holdfast.resilience.errors import DependencyUnavailable, retry_after
 from holdfast.resilience.outcome import ClassifyError, Outcome, errors_are_failures
+from holdfast.resilience.protections import PROTECTIONS
 from holdfast.resilience.settings import BreakerSettings
 from holdfast.resilience.window import Latencies, OutcomeWindow
 
@@ -121,7 +122,7 @@ class CircuitBreaker:
     def admits(self) -> bool:
         """Whether `acquire` would give a permit now; changes no state."""
         now_s = self._clock.now()
-        if self.state == CLOSED:
+        if self.state == CLOSED or not PROTECTIONS.on("breaker"):
             return True
         if self.state == OPEN:
             return self._may_half_open(now_s)
@@ -141,11 +142,11 @@ class CircuitBreaker:
         """
         self.require()
         now_s = self._clock.now()
-        if self.state == OPEN:
+        if self.state == OPEN and self._may_half_open(now_s):
             self._enter(self._machine.half_open)
         length_s = self._settings.lease_s if lease_s is None else lease_s
         permit = Permit(self, self._generation, now_s, now_s + length_s)
-        if self.state == HALF_OPEN:
+        if self.state == HALF_OPEN and self._half_open_room(now_s):
             self._leased = [other for other in self._leased if other.ends_s > now_s]
             self._leased.append(permit)
         self.in_flight += 1
@@ -217,6 +218,8 @@ class CircuitBreaker:
             return
         self._window.record(failed=outcome is Outcome.FAILURE)
         self._latencies.record(self._clock.now() - permit.begun_s)
+        if self.state == OPEN:
+            return  # let through because breakers are switched off: counted, but only time half-opens it
         if outcome is Outcome.FAILURE:
             self._count_failure()
         else:
@@ -256,7 +259,8 @@ class CircuitBreaker:
         move()
 
     def _may_half_open(self, now_s: float) -> bool:
-        return now_s >= self._open_until_s and (self._probed_well or not self._waits_for_probe)
+        waits = self._waits_for_probe and PROTECTIONS.on("probe")
+        return now_s >= self._open_until_s and (self._probed_well or not waits)
 
     def _half_open_room(self, now_s: float) -> bool:
         live = sum(permit.ends_s > now_s for permit in self._leased)

@@ -10,6 +10,7 @@ from contextlib import asynccontextmanager
 
 from holdfast.resilience.deadline import Deadline
 from holdfast.resilience.errors import BulkheadFull
+from holdfast.resilience.protections import PROTECTIONS
 from holdfast.resilience.settings import BulkheadSettings
 
 
@@ -44,7 +45,7 @@ class Bulkhead:
             self._leave()
 
     async def _enter(self, deadline: Deadline | None) -> None:
-        if self.in_flight < self.limit:
+        if self.in_flight < self.limit or not PROTECTIONS.on("bulkhead"):
             self.in_flight += 1  # free places mean that nobody waits: a place left is handed to the first waiter
             return
         wait_s = self._max_wait_s if deadline is None else min(self._max_wait_s, deadline.remaining_s())
@@ -75,7 +76,7 @@ class Bulkhead:
                 turn.set_exception(BulkheadFull(self.dependency))
 
     def _leave(self) -> None:
-        while self._waiting:
+        while self._waiting and self.in_flight <= self.limit:  # over it: bulkheads were switched off until now
             turn = self._waiting.popleft()
             if not turn.done():
                 turn.set_result(None)  # handed over: the count of calls in flight stays

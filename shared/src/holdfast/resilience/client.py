@@ -15,6 +15,7 @@ from holdfast.resilience.deadline import Deadline
 from holdfast.resilience.errors import DeadlineExceeded, DependencyUnavailable
 from holdfast.resilience.policy import CallPolicy
 from holdfast.resilience.probe import Prober
+from holdfast.resilience.protections import NAIVE_ATTEMPTS, NAIVE_PAUSE_S, PROTECTIONS
 from holdfast.resilience.replicas import Replica, Replicas
 from holdfast.resilience.retry import RetryBudget, backoff_s
 from holdfast.resilience.settings import ClientSettings
@@ -48,10 +49,10 @@ class OutboundClient:
         self._addresses = parse_urls(urls)
         self.replicas = Replicas(name, self._addresses, settings.breaker, clock=clock, rng=self._rng)
         self._budget = RetryBudget(settings.retry, clock=clock)
-        self._wire = _wire(settings, settings.bulkhead.limit)
+        self._wire = _wire(settings)  # the bulkhead bounds its connections too, unless it is switched off
         margin_s = settings.breaker.lease_margin_s
         self._attempts = Attempts(name, self._wire, lease_margin_s=margin_s, clock=clock, observe=observe)
-        self._prober = Prober(self.replicas, settings.probe, _wire(settings, 0))
+        self._prober = Prober(self.replicas, settings.probe, _wire(settings))
         self._resolvers: list[Resolver] = []
 
     async def start(self) -> None:
@@ -97,7 +98,8 @@ class OutboundClient:
         self.replicas.require()  # nobody to send it to: say so at once, without waiting for a place
         call = Call(method, path, query, tuple(headers), content, deadline, policy)
         async with self.bulkhead.slot(deadline):
-            return self._settled(await self._with_retry(call), deadline)
+            ask = self._with_retry if PROTECTIONS.on("retry-budget") else self._again_and_again
+            return self._settled(await ask(call), deadline)
 
     async def _with_retry(self, call: Call) -> Ending:
         self._budget.deposit()
@@ -113,9 +115,23 @@ class OutboundClient:
         replica = self._next(first)
         return first if replica is None else await self._repeat(call, replica, first)
 
-    async def _repeat(self, call: Call, replica: Replica, first: Ending) -> Ending:
+    async def _again_and_again(self, call: Call) -> Ending:
+        """Without a budget: any failure again, at whatever replica, while a harmless repeat and its time are left."""
+        ending = await self._attempts.make(call, self.replicas.pick(), 1)
+        for number in range(2, NAIVE_ATTEMPTS + 1):
+            if not _failed_harmlessly(ending, call.policy) or call.deadline.remaining_s() < NAIVE_PAUSE_S:
+                break
+            await asyncio.sleep(NAIVE_PAUSE_S)
+            try:
+                replica = self.replicas.pick()
+            except DependencyUnavailable:
+                break
+            ending = await self._repeat(call, replica, ending, number)
+        return ending
+
+    async def _repeat(self, call: Call, replica: Replica, first: Ending, number: int = 2) -> Ending:
         try:
-            second = await self._attempts.make(call, replica, 2)
+            second = await self._attempts.make(call, replica, number)
         except DeadlineExceeded:
             return first
         if isinstance(second, Answered) and _met_itself(second.answer):
@@ -153,6 +169,13 @@ def _worth_repeating(ending: Ending, policy: CallPolicy) -> bool:
     return status in (502, 504) or (status == 503 and "retry-after" not in ending.answer.headers)
 
 
+def _failed_harmlessly(ending: Ending, policy: CallPolicy) -> bool:
+    """Whether an attempt failed, in any way, and doing it again does no more than doing it once."""
+    if isinstance(ending, Unanswered):
+        return policy.repeatable or ending.reason == "connect"
+    return policy.repeatable and (ending.answer.status >= 500 or ending.answer.status == 429)
+
+
 def _met_itself(answer: Answer) -> bool:
     """Whether a repeat was refused because its first attempt is still at work (409 request-in-progress)."""
     if answer.status != 409:
@@ -164,11 +187,11 @@ def _met_itself(answer: Answer) -> bool:
     return isinstance(problem, dict) and problem.get("code") == "request-in-progress"
 
 
-def _wire(settings: ClientSettings, connections: int) -> Wire:
-    """`connections` 0: without a bound of its own, since something else bounds the calls."""
+def _wire(settings: ClientSettings) -> Wire:
+    """Without a bound of its own on connections, since something else bounds the calls."""
     return Wire(
         connect_timeout_s=settings.connect_timeout_s,
         keep_alive_s=settings.keep_alive_s,
-        connections=connections,
+        connections=0,
         max_answer_bytes=settings.max_answer_bytes,
     )

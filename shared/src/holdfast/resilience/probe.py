@@ -6,6 +6,7 @@ lets it half-open; only real calls close it.
 
 import asyncio
 
+from holdfast.resilience.protections import PROTECTIONS
 from holdfast.resilience.replicas import Replica, Replicas
 from holdfast.resilience.settings import ProbeSettings
 from holdfast.resilience.wire import Wire, WireError
@@ -59,5 +60,6 @@ class Prober:
         loop = asyncio.get_running_loop()
         while True:
             begun_s = loop.time()
-            await self.round()
+            if PROTECTIONS.on("probe"):
+                await self.round()
             await asyncio.sleep(max(0.0, begun_s + self._settings.interval_s - loop.time()))

@@ -13,6 +13,7 @@ import httpx
 from httpx_aiohttp import AiohttpTransport
 
 from holdfast.resilience.errors import Reason
+from holdfast.resilience.protections import NAIVE_TIMEOUT_S, PROTECTIONS
 
 Header = tuple[str, str]
 
@@ -20,6 +21,13 @@ _OURS = frozenset({"host", "content-length", "connection", "transfer-encoding", 
 _PLAIN = re.compile(r"[A-Za-z0-9/%:@!$&'()*+,;=\-._~?]*")
 _NOT_SENT = (aiohttp.ClientConnectorError, aiohttp.ConnectionTimeoutError)
 _BROKEN = (aiohttp.ClientConnectionError, aiohttp.ClientPayloadError, OSError)
+
+
+def _timeout(connect_s: float) -> dict[str, dict[str, float | None]]:
+    return {"timeout": {"connect": connect_s, "read": None, "pool": None}}
+
+
+_NAIVE_TIMEOUT = _timeout(NAIVE_TIMEOUT_S)
 
 
 class WireError(Exception):
@@ -45,7 +53,7 @@ class Wire:
     def __init__(
         self, *, connect_timeout_s: float, keep_alive_s: float, connections: int, max_answer_bytes: int
     ) -> None:
-        self._timeout = {"timeout": {"connect": connect_timeout_s, "read": None, "pool": None}}
+        self._timeout = _timeout(connect_timeout_s)
         self._keep_alive_s = keep_alive_s
         self._connections = connections
         self._max_answer_bytes = max_answer_bytes
@@ -53,9 +61,8 @@ class Wire:
 
     async def exchange(self, method: str, url: str, headers: Sequence[Header], content: bytes) -> WireAnswer:
         """Send and read the whole answer. Unbounded in time: the caller's deadline cancels it. Raises WireError."""
-        request = httpx.Request(
-            method, _plain(url), headers=_encoded(headers), content=content, extensions=self._timeout
-        )
+        timeout = self._timeout if PROTECTIONS.any_on else _NAIVE_TIMEOUT
+        request = httpx.Request(method, _plain(url), headers=_encoded(headers), content=content, extensions=timeout)
         try:
             response = await self._transport.handle_async_request(request)
             try:

@@ -6,18 +6,22 @@ from collections.abc import AsyncIterator, Callable, Coroutine, Sequence
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from typing import Any, Final
 
+import structlog
 import uvicorn
 import uvloop
 from fastapi import APIRouter, FastAPI
 from prometheus_client import CollectorRegistry
 
+from holdfast.resilience.protections import PROTECTIONS
 from holdfast.service import problems
 from holdfast.service.health import Health, health_router
 from holdfast.service.logs import configure
 from holdfast.service.middleware import Admit, RequestMetrics, RequestMiddleware, admit_all
 from holdfast.service.settings import ServiceSettings, refuse_start
+from holdfast.service.switches import switches_router
 from holdfast.service.tokens import KeyInvalid, TokenVerifier
 
+log = structlog.get_logger(__name__)
 # An internal hop without a header gets the longest deadline that any public call has, and some.
 _INTERNAL_TOTAL_S: Final = 2.0
 _GRACE_S: Final = 3
@@ -57,6 +61,8 @@ def create_app(  # every part of a service that differs is a named argument
     problems.install(app, edge=edge)
     registry = registry or CollectorRegistry()
     app.include_router(health_router(service, settings.replica, health or Health(), registry))
+    if settings.mode == "demo":
+        app.include_router(switches_router(service, settings.replica))
     for router in routers:
         app.include_router(router)
     app.add_middleware(RequestMiddleware, total_s=total_s, metrics=RequestMetrics(registry), admit=admit)
@@ -64,8 +70,11 @@ def create_app(  # every part of a service that differs is a named argument
 
 
 def run(service: str, settings: ServiceSettings, main: Coroutine[Any, Any, int]) -> int:
-    """Set logs up, run `main` on uvloop and give its exit code back."""
+    """Set logs and protections as the settings say, run `main` on uvloop and give its exit code back."""
     configure(service, settings.replica, settings.log_level)
+    PROTECTIONS.switch_off(settings.switched_off)
+    if PROTECTIONS.off:
+        log.warning("protections_off", off=PROTECTIONS.off, mode=settings.mode)
     with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
         return runner.run(main)
 

@@ -10,6 +10,7 @@ from fastapi.responses import Response
 from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, generate_latest
 
 from holdfast.contracts.messages import rfc3339
+from holdfast.resilience.protections import PROTECTIONS
 from holdfast.service.responses import json_response
 
 
@@ -81,7 +82,8 @@ def health_router(service: str, replica: str, health: Health, registry: Collecto
         tripped = any(dependency["breaker"] == "open" for dependency in dependencies)
         state = "degraded" if down or tripped or not ready.serves else "up"
         who = {"service": service, "replica": replica, "state": state, "since": since.of(state)}
-        return json_response(who | {"dependencies": dependencies} | dict(health.extra()))
+        told = {"dependencies": dependencies, "protections_off": PROTECTIONS.off}
+        return json_response(who | told | dict(health.extra()))
 
     @router.get("/metrics")
     async def metrics() -> Response:

@@ -13,6 +13,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from holdfast.resilience.deadline import Deadline, InvalidTimeout
 from holdfast.resilience.errors import DeadlineExceeded, Overloaded
+from holdfast.resilience.protections import NAIVE_TOTAL_S, PROTECTIONS
 from holdfast.service.context import CallerGone, RequestContext, child_traceparent, enter, request_id_from
 from holdfast.service.problems import Problem, problem_response, resilience_problem
 
@@ -134,11 +135,13 @@ def _context(headers: Headers, own_s: float) -> tuple[RequestContext, InvalidTim
         deadline = Deadline.from_header(headers.get("x-request-timeout-ms"), at_most_s=own_s)
     except InvalidTimeout as error:
         invalid, deadline = error, Deadline.after(own_s)
+    if not PROTECTIONS.on("deadline"):
+        deadline = Deadline.after(NAIVE_TOTAL_S)
     context = RequestContext(
         request_id=request_id_from(headers.get("x-request-id")),
         traceparent=child_traceparent(headers.get("traceparent")),
         deadline=deadline,
-        attempt=2 if headers.get("x-attempt") == "2" else 1,
+        attempt=2 if "x-attempt" in headers else 1,
     )
     return context, invalid
 

@@ -2,15 +2,21 @@
 
 import socket
 import sys
-from typing import Literal, NoReturn, TypeVar
+from typing import Annotated, Literal, NoReturn, TypeVar
 
-from pydantic import Field, ValidationError
+from pydantic import AfterValidator, Field, ValidationError
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
+from holdfast.resilience.protections import ALL, Protection, parse_protections
 from holdfast.service.tokens import DEMO_PRIVATE_KEY, DEMO_PUBLIC_KEY
 
 Mode = Literal["demo", "production"]
 S = TypeVar("S", bound="ServiceSettings")
+
+
+def _protections(text: str) -> str:
+    parse_protections(text)
+    return text
 
 
 class ServiceSettings(BaseSettings):
@@ -27,6 +33,17 @@ class ServiceSettings(BaseSettings):
         "", pattern="^[a-z0-9.-]{0,40}$", description="prefix of every topic, index and consumer group"
     )
     token_public_key: str = Field(DEMO_PUBLIC_KEY, description="Ed25519, PEM: verifies the callers' tokens")
+    containment: Literal["on", "off"] = Field(
+        "on", description="off: no protection at all, as the control group of experiments"
+    )
+    protections_off: Annotated[str, AfterValidator(_protections)] = Field(
+        "", description="protections to do without, comma-separated, to see what each is worth"
+    )
+
+    @property
+    def switched_off(self) -> frozenset[Protection]:
+        """The protections that are off at the start."""
+        return frozenset(ALL) if self.containment == "off" else parse_protections(self.protections_off)
 
 
 def refuse_start(message: str) -> NoReturn:

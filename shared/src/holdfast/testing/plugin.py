@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterator
 
 import pytest
 
+from holdfast.resilience.protections import PROTECTIONS, Protection
 from holdfast.testing import stores
 
 StartServer = Callable[[str], str]
@@ -41,6 +42,25 @@ def kafka_bootstrap(start_server: StartServer) -> str:
 def elasticsearch_url(start_server: StartServer) -> str:
     """Base URL, without a slash at its end, of an Elasticsearch that does not create indices by itself."""
     return os.environ.get("TEST_ELASTICSEARCH_URL") or start_server("elasticsearch")
+
+
+SwitchOff = Callable[..., None]
+"""`switch_off("breaker", "cache")`: exactly these protections are off from now on, in this process."""
+
+
+@pytest.fixture
+def switch_off() -> SwitchOff:
+    def switch(*names: Protection) -> None:
+        PROTECTIONS.switch_off(names)
+
+    return switch
+
+
+@pytest.fixture(autouse=True)
+def _all_protections_afterwards() -> Iterator[None]:
+    """They are the process's, so one test's switches must not reach the next."""
+    yield
+    PROTECTIONS.switch_off(())
 
 
 @pytest.fixture

@@ -11,6 +11,7 @@ from argon2 import PasswordHasher
 from argon2.exceptions import InvalidHashError, VerificationError
 
 from holdfast.resilience.errors import BulkheadFull
+from holdfast.resilience.protections import PROTECTIONS
 
 T = TypeVar("T")
 
@@ -54,7 +55,7 @@ class Passwords:
 
     async def _run(self, work: Callable[[], T]) -> T:
         with self._lock:
-            if self._held >= self._most:
+            if self._held >= self._most and PROTECTIONS.on("bulkhead"):
                 raise BulkheadFull("argon2")
             self._held += 1
         # A caller that gives up while waiting takes its work out of the queue; work begun keeps its place to its end.

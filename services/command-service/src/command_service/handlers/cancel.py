@@ -28,6 +28,7 @@ log = structlog.get_logger(__name__)
 
 _ANSWER_SHARE_MS: Final = 150  # of the deadline, kept to store the void's outcome and send the answer
 _SEND_SHARE_MS: Final = 50
+_LONGEST_S: Final = 2.0  # more than any call takes; with deadlines switched off settlement would wait for a minute
 _LEASE_GRACE_S: Final = 1.0  # settlement takes the void up this long after the request's deadline
 
 
@@ -89,7 +90,7 @@ async def _cancel(tx: Transaction, request: CommandRequest, order_id: OrderId, r
     if not changes.order:
         return _Cancelled(order, cart_version)
     changed = await append(tx, _appends(changes, request, locked, order_id), request.metadata, recorded_at=now)
-    due_at = now + timedelta(seconds=request.deadline.remaining_s() + _LEASE_GRACE_S)
+    due_at = now + timedelta(seconds=request.deadline.at_most(_LONGEST_S).remaining_s() + _LEASE_GRACE_S)
     await payment_work.owe_void(tx, order_id, due_at, request.metadata)
     return _Cancelled(changed[order.stream_id], cart_version, void=True)
 

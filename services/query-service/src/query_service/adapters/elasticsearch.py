@@ -18,13 +18,17 @@ from elasticsearch import (
 from holdfast.contracts.documents import alias
 from holdfast.contracts.messages import Topic
 from holdfast.resilience.deadline import Deadline
+from holdfast.resilience.errors import DependencyUnavailable
 from holdfast.resilience.guard import Guard
 from holdfast.resilience.outcome import Outcome, errors_are_failures
+from holdfast.resilience.protections import NAIVE_ATTEMPTS, NAIVE_PAUSE_S, NAIVE_TIMEOUT_S, PROTECTIONS
 from query_service.adapters.names import NamedNode
 
 NAME: Final = "elasticsearch"
 Json = dict[str, Any]
 T = TypeVar("T")
+SeeAttempt = Callable[[int], None]
+"""Hears of every call that is about to go out, and whether it is the first, second or third attempt."""
 
 
 def connect(url: str, *, timeout_s: float, connections: int) -> AsyncElasticsearch:
@@ -39,7 +43,7 @@ def connect(url: str, *, timeout_s: float, connections: int) -> AsyncElasticsear
         retry_on_status=(),
         dead_node_backoff_factor=0,
         max_dead_node_backoff=0,
-        request_timeout=timeout_s,
+        request_timeout=max(timeout_s, NAIVE_TIMEOUT_S),  # each call keeps to its own
         connections_per_node=connections,
         serializer=OrjsonSerializer(),
         meta_header=False,
@@ -68,11 +72,20 @@ class ReadIndex:
     DeadlineExceeded or BulkheadFull. Documents are plain dicts of the shapes in `holdfast.contracts.documents`.
     """
 
-    def __init__(self, client: AsyncElasticsearch, guard: Guard, namespace: str, *, timeout_s: float) -> None:
+    def __init__(
+        self,
+        client: AsyncElasticsearch,
+        guard: Guard,
+        namespace: str,
+        *,
+        timeout_s: float,
+        see_attempt: SeeAttempt = lambda _number: None,
+    ) -> None:
         self._client = client
         self._guard = guard
         self._namespace = namespace
-        self._timeout_s = timeout_s
+        self._contained_s = timeout_s
+        self._see_attempt = see_attempt
 
     async def search(self, topic: Topic, body: Mapping[str, Any], deadline: Deadline) -> Json:
         """The answer to a search; `body` is Elasticsearch's. Sees a write after the next refresh, within 1 s."""
@@ -111,7 +124,23 @@ class ReadIndex:
                 found[document["_id"]] = document["_source"]
         return found
 
+    @property
+    def _timeout_s(self) -> float:
+        return PROTECTIONS.attempt_timeout_s(self._contained_s) or self._contained_s
+
     async def _call(self, deadline: Deadline, ask: Callable[[], Awaitable[Any]]) -> Json:
+        """Once, since retries live at the gateway; without retry budgets as often as client libraries do."""
+        attempts = 1 if PROTECTIONS.on("retry-budget") else NAIVE_ATTEMPTS
+        for number in range(1, attempts):
+            self._see_attempt(number)
+            try:
+                return await self._attempt(deadline, ask)
+            except DependencyUnavailable:
+                await asyncio.sleep(NAIVE_PAUSE_S)
+        self._see_attempt(attempts)
+        return await self._attempt(deadline, ask)
+
+    async def _attempt(self, deadline: Deadline, ask: Callable[[], Awaitable[Any]]) -> Json:
         try:
             async with self._guard(deadline):
                 return await self._ask(ask)
