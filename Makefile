@@ -11,8 +11,11 @@ BIN := .venv/bin
 HOLDFAST := $(BIN)/holdfast
 ifeq ($(ON),docker)
 INSIDE := docker compose run --rm tools
+# What needs the published ports alone.
+OUTSIDE := env PATH=$(CURDIR)/$(BIN):$(PATH)
 else ifeq ($(ON),local)
 INSIDE := $(HOLDFAST) run
+OUTSIDE := $(INSIDE)
 else
 $(error ON is local or docker, not "$(ON)")
 endif
@@ -80,6 +83,19 @@ requeue: ## publish a stream's events again: STREAM=order-…
 	$(call need,STREAM,make requeue STREAM=product-85123A)@$(INSIDE) holdfast-requeue $(STREAM)
 rebuild: ## build a topic's index anew under traffic: TOPIC=orders
 	$(call need,TOPIC,make rebuild TOPIC=orders)@$(INSIDE) holdfast-rebuild $(TOPIC)
+
+##@ To drive it (ON=docker: the containers, at their usual ports)
+.PHONY: load capacity
+load: ## shoppers who come anyway: RATE=30 a second for SECONDS=60; or USERS=50 with Locust's web page
+	@if [ -n "$(USERS)" ]; then
+	  exec $(OUTSIDE) locust -f load-tests/locustfile.py --autostart --users $(USERS) --spawn-rate 10 \
+	    --web-host 127.0.0.1 --web-port 8089
+	fi
+	exec $(OUTSIDE) holdfast-load $(if $(RATE),--rate $(RATE)) $(if $(SECONDS),--seconds $(SECONDS)) \
+	  --out reports/load-$$(date -u +%Y%m%dT%H%M%SZ)
+capacity: ## how many arrivals a second the healthy shop serves, into .holdfast/capacity.json (up to 3 minutes)
+	@mkdir -p .holdfast
+	exec $(OUTSIDE) holdfast-capacity
 
 ##@ To look inside (ON=docker: the containers')
 .PHONY: psql topic index trace

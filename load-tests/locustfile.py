@@ -1,61 +1,67 @@
-"""Shoppers for Locust: `locust -f load-tests/locustfile.py`, then open the page it names, or add `--headless`.
+"""Shoppers for Locust's own web page: `make load USERS=50`, or `locust -f load-tests/locustfile.py`.
 
-Each user is a guest of the shop who browses, searches, fills a cart and now and then checks out. A refusal that the
-contract allows (out of stock) is no failure; a 503 with Retry-After is one, because a shopper would see it.
+Each user is one shopper who makes one step after the other of the usual mix, as far as they can: a closed loop, which
+slows down with the shop. To see what a fault does to shoppers who come anyway, use `make load` (open arrivals).
+Refusals that the contract allows and 503 with Retry-After are no failures and have names of their own.
 """
 
+import os
 import random
-import uuid
+from pathlib import Path
+from typing import Any
 
-from locust import FastHttpUser, between, task
+from locust import User, between, events, task
 
-WORDS = ("lantern", "heart", "metal", "bag", "christmas", "mug", "candle", "vintage", "lunch box", "red retrospot")
+from gameday.load import looking
+from gameday.load.calls import can
+from gameday.load.client import Client
+from gameday.load.locust_run import fire
+from gameday.load.market import read_market
+from gameday.load.mix import MIX, Step
+from gameday.load.performer import Performer
+from gameday.load.scene import Book, Scene
+from gameday.load.shopper import Shopper
+from holdfast_tools.acks import AckFile
+from holdfast_tools.command_line import DATA, urls
+
+URLS = urls(os.environ.get("GATEWAY_URLS", "http://127.0.0.1:8080,http://127.0.0.1:8081"))
+SESSION = next(step for step in MIX if step.call == "session")
 
 
-class Shopper(FastHttpUser):
-    """One guest. Weights follow a shop's usual funnel: most look, some fill a cart, few buy."""
+@events.init.add_listener
+def prepare(environment: Any, **_: Any) -> None:
+    """What all users share. Acknowledgements go to ACKS_PATH, for the audit, when that is set."""
+    acks = os.environ.get("ACKS_PATH")
+    environment.client = Client(URLS)
+    environment.market = read_market(DATA)
+    environment.book = Book(AckFile(Path(acks)) if acks else None)
 
-    host = "http://127.0.0.1:8080"
+
+class Visitor(User):
+    """Somebody new with a session of their own, and again somebody new when that one has bought all they came for."""
+
+    host = URLS[0]
     wait_time = between(0.5, 2)
-    connection_timeout = 2.0
-    network_timeout = 5.0
 
     def on_start(self) -> None:
-        with self.client.post("/api/sessions", json={}, name="new session", catch_response=True) as answer:
-            self.token = answer.json()["token"] if answer.status_code == 201 else ""
-        self.seen: list[str] = []
+        shared = self.environment
+        self.dice = random.Random()
+        self.shopper: Shopper | None = None
+        scene = Scene(shared.market, shared.book, shared.client.gateways, self._came)
+        self.performer = Performer(scene, shared.client, lambda record: fire(shared.events, record))
 
-    def _headers(self) -> dict[str, str]:
-        return {"Authorization": f"Bearer {self.token}", "Idempotency-Key": uuid.uuid4().hex}
+    def _came(self, shopper: Shopper) -> None:
+        self.shopper = shopper
 
-    @task(6)
-    def search(self) -> None:
-        params = {"q": random.choice(WORDS), "in_stock": "true"}
-        with self.client.get("/api/products", params=params, name="search", catch_response=True) as answer:
-            if answer.status_code == 200:
-                self.seen = [item["product_id"] for item in answer.json()["items"]] or self.seen
+    @task
+    def step(self) -> None:
+        shopper = self.shopper
+        step = SESSION if shopper is None else self._choose(shopper)
+        who = None if step.call in looking.CALLS else shopper
+        self.performer.step(step, who, self.dice, self.environment.client.now())
+        if shopper is not None and (shopper.left or shopper.finished):
+            self.shopper = None
 
-    @task(4)
-    def look(self) -> None:
-        if self.seen:
-            product = random.choice(self.seen)
-            self.client.get(f"/api/products/{product}", name="product")
-            self.client.get(f"/api/products/{product}/recommendations", name="recommendations")
-
-    @task(3)
-    def add_to_cart(self) -> None:
-        if self.seen:
-            body = {"product_id": random.choice(self.seen), "quantity": random.randint(1, 3)}
-            self.client.post("/api/cart/items", json=body, headers=self._headers(), name="add to cart")
-            self.client.get("/api/cart", headers=self._headers(), name="cart")
-
-    @task(1)
-    def check_out(self) -> None:
-        body = {"payment_token": "tok_visa"}
-        with self.client.post(
-            "/api/checkout", json=body, headers=self._headers(), name="checkout", catch_response=True
-        ) as answer:
-            if answer.status_code == 409 and answer.json().get("code") in ("cart-empty", "out-of-stock"):
-                answer.success()
-            if answer.status_code in (201, 202):
-                self.client.get(f"/api/orders/{answer.json()['order_id']}", headers=self._headers(), name="order")
+    def _choose(self, shopper: Shopper) -> Step:
+        able = [step for step in MIX if step is not SESSION and (step.call in looking.CALLS or can(shopper, step.call))]
+        return self.dice.choices(able, [step.percent for step in able])[0]

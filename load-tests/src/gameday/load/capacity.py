@@ -1,0 +1,85 @@
+"""The highest rate of open arrivals that a healthy shop serves: how it is searched for, and the file it is kept in."""
+
+import json
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+from holdfast_tools.acks import default_path
+from holdfast_tools.command_line import UserError
+
+GOOD_SHARE: Final = 0.99
+P99_MS: Final = 500.0  # from the intended start: a queue that grows passes it within seconds, a busy shop does not
+LATE_MS: Final = 50.0  # p99 of the generator's own delay: above it the generator is what is measured
+_GROWTH: Final = 1.5
+_CLOSE: Final = 1.08  # the last good rate and the first bad one are this near: finer than one run repeats
+_HIGHEST: Final = 5_000.0
+
+
+@dataclass(frozen=True, slots=True)
+class Probe:
+    """What the shop did at one rate, a second; every request sent once."""
+
+    rate: float
+    requests: int
+    good_share: float
+    p99_ms: float
+    lag_p99_ms: float
+
+    @property
+    def good(self) -> bool:
+        return self.good_share >= GOOD_SHARE and self.p99_ms <= P99_MS and self.lag_p99_ms <= LATE_MS
+
+    def __str__(self) -> str:
+        return (
+            f"{self.rate:6.0f}/s: {self.good_share:.2%} good, p99 {self.p99_ms:,.0f} ms, sent "
+            f"{self.lag_p99_ms:.0f} ms late (p99){'' if self.good else ': too much'}"
+        )
+
+
+def highest_good(probe: Callable[[float], Probe], first: float, may_go_on: Callable[[], bool]) -> list[Probe]:
+    """Every probe made: up by halves until one is bad twice, then between the last good rate and the first bad one.
+
+    One bad probe of a good rate is a hiccup of the machine: it is tried again before it counts.
+    """
+    probes: list[Probe] = []
+
+    def good(rate: float) -> bool:
+        for _ in range(2):
+            probes.append(probe(rate))
+            if probes[-1].good:
+                return True
+        return False
+
+    rate = first
+    while good(rate) and rate < _HIGHEST and may_go_on():
+        rate *= _GROWTH
+    low, high = rate / _GROWTH, rate
+    while high > low * _CLOSE and may_go_on():
+        middle = (low * high) ** 0.5
+        low, high = (middle, high) if good(middle) else (low, middle)
+    return probes
+
+
+def best(probes: Sequence[Probe]) -> Probe:
+    """The highest rate that was served. Raises UserError when none was."""
+    good = [probe for probe in probes if probe.good]
+    if not good:
+        raise UserError(f"the shop is not healthy: {probes[-1]}")
+    return max(good, key=lambda probe: probe.rate)
+
+
+def read_capacity(path: Path) -> float:
+    """Arrivals a second that the healthy shop serves, as measured. Raises UserError when it was not measured."""
+    try:
+        return float(json.loads(path.read_text(encoding="utf-8"))["per_s"])
+    except OSError as error:
+        raise UserError(f"{path}: {error.strerror}; `make capacity` measures it") from error
+    except (ValueError, KeyError, TypeError) as error:
+        raise UserError(f"{path} holds no measured capacity; `make capacity` measures it") from error
+
+
+def default_file() -> Path:
+    """Beside the acknowledgements: .holdfast/capacity.json unless the stack's state lies elsewhere."""
+    return default_path().with_name("capacity.json")

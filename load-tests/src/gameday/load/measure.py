@@ -1,0 +1,122 @@
+"""`holdfast-capacity`: how many arrivals a second the healthy shop serves, by trying."""
+
+import argparse
+import json
+import os
+import platform
+import sys
+import time
+from collections.abc import Sequence
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any, Final
+
+import gevent
+from rich.console import Console
+
+from gameday.load.capacity import GOOD_SHARE, P99_MS, Probe, best, default_file, highest_good
+from gameday.load.client import Client
+from gameday.load.crew import Admin, Crew
+from gameday.load.figures import Tally
+from gameday.load.market import read_market
+from gameday.load.mix import MIX, percents
+from gameday.load.options import number, refusing
+from gameday.load.records import Outcome, Record
+from holdfast_tools.acks import AckFile, default_path
+from holdfast_tools.command_line import UserError, add_data, add_shop, parser, urls
+
+_NAME: Final = "holdfast-capacity"
+_PROBE_S: Final = 8.0  # several windows of the gateways' limits; at 100 a second 800 requests
+_CALM_S: Final = 2.0
+_CALM_AFTER_BAD_S: Final = 6.0  # the longest open time of a breaker, and a window of the limits
+_LONGEST_S: Final = 170.0
+
+
+class Measurement:
+    """Probes one running shop."""
+
+    def __init__(self, options: argparse.Namespace) -> None:
+        self._client = Client(urls(options.url), tries=1)
+        self._tally = Tally()
+        self._seed = 0
+        self._console = Console(stderr=True)
+        admin = Admin(options.admin_email, options.admin_password)
+        acks = AckFile(options.acks)
+        self._crew = Crew(self._client, read_market(options.data), acks, admin, self._take)
+        self._crew.check()
+
+    def _take(self, record: Record) -> None:
+        if record.journey != "admin":
+            self._tally.take(record)
+
+    def probe(self, rate: float) -> Probe:
+        """A few seconds at that rate."""
+        self._crew.prepare(MIX, rate)
+        gevent.sleep(_CALM_S)
+        self._tally = Tally()
+        self._seed += 1
+        played = self._crew.play(MIX, rate, _PROBE_S, self._seed, self._client.now())
+        good = self._tally.share(Outcome.OK, Outcome.DEGRADED, Outcome.REFUSED) * played.sent / max(1, played.planned)
+        made = Probe(rate, played.planned, good, self._tally.percentile_ms(99), played.lag_p99_ms)
+        self._console.print(str(made), highlight=False)
+        if not made.good:
+            gevent.sleep(_CALM_AFTER_BAD_S)
+        return made
+
+
+def machine() -> dict[str, Any]:
+    """What the figure holds for."""
+    lines = Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines()
+    cpu = next((line.partition(":")[2].strip() for line in lines if "model name" in line), platform.processor())
+    memory_bytes = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
+    return {
+        "cores": os.cpu_count(),
+        "cpu": cpu,
+        "memory_gib": round(memory_bytes / 2**30, 1),
+        "kernel": platform.release(),
+        "python": platform.python_version(),
+    }
+
+
+def main() -> int:
+    arguments = parser(
+        _NAME,
+        f"The highest rate of open arrivals, in the usual mix, of which {GOOD_SHARE:.0%} are answered well and 99 % "
+        f"within {P99_MS:.0f} ms. Takes up to three minutes. The load runs on the same machine and counts.",
+    )
+    add_shop(arguments)
+    add_data(arguments)
+    arguments.add_argument("--acks", type=Path, default=default_path(), help="where acknowledgements are written")
+    arguments.add_argument("--from", dest="first", default="40", metavar="RATE", help="arrivals a second to begin with")
+    arguments.add_argument("--out", type=Path, default=default_file(), metavar="FILE", help="where the result goes")
+    return refusing(_NAME, lambda: _work(arguments.parse_args()))
+
+
+def _work(options: argparse.Namespace) -> int:
+    first = number("--from", options.first, 1, 1_000)
+    if not os.access(options.out.parent, os.W_OK):
+        raise UserError(f"{options.out} cannot be written")
+    measurement = Measurement(options)
+    ends_at = time.monotonic() + _LONGEST_S
+    probes = highest_good(measurement.probe, first, lambda: time.monotonic() < ends_at)
+    found = best(probes)
+    options.out.write_text(json.dumps(_result(found, probes), indent=2) + "\n", encoding="utf-8")
+    print(f"capacity: {found.rate:.0f} arrivals a second; written to {options.out}")
+    return 0
+
+
+def _result(found: Probe, probes: Sequence[Probe]) -> dict[str, Any]:
+    return {
+        "per_s": round(found.rate, 1),
+        "good_share": found.good_share,
+        "p99_ms": found.p99_ms,
+        "means": f"open arrivals, each sent once: at least {GOOD_SHARE:.0%} good, p99 at most {P99_MS:.0f} ms",
+        "measured_at": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()),
+        "mix": percents(MIX),
+        "machine": machine(),
+        "probes": [asdict(made) for made in probes],
+    }
+
+
+if __name__ == "__main__":
+    sys.exit(main())

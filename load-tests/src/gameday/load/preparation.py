@@ -1,0 +1,115 @@
+"""Shoppers who are ready for each step, made outside the judged journeys: so the mix is kept from the first second.
+
+What happens in the run keeps their number level by itself: as many come in, fill carts and place orders as check out
+and cancel. Chance draws on the stock; where it gets low a few more are made.
+"""
+
+import random
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Final
+
+from gevent.pool import Pool
+
+from gameday.load.calls import CALLS
+from gameday.load.client import Client
+from gameday.load.crowd import Crowd
+from gameday.load.mix import Step
+from gameday.load.performer import Performer
+from gameday.load.records import SERVED, Record
+from gameday.load.scene import Scene
+from gameday.load.shopper import Shopper
+from holdfast_tools.command_line import UserError
+
+START_S: Final = 15.0
+"""A stock for so many seconds of each step: the mean of chance over five minutes is about eight."""
+LOW_S: Final = 4.0
+_AT_ONCE: Final = 8
+_PER_ARRIVAL: Final = 0.02  # of the rate, while the run goes: small beside what is measured
+_LINES_A_CART: Final = 1.7
+_LEAST: Final = 4
+_ROUNDS: Final = 3  # somebody may have found a product sold out
+_WAYS: Final[Mapping[str, Sequence[str]]] = {
+    "add": (),
+    "checkout": ("add",),
+    "cancel": ("add", "checkout"),
+    "details": ("add", "checkout"),
+    "profile": ("register",),
+}
+"""What a new guest has to do to be able to make the call, each as often as it takes."""
+
+
+@dataclass(frozen=True, slots=True)
+class Demand:
+    """How many shoppers a second each step wants."""
+
+    per_s: Mapping[str, float]
+
+    @staticmethod
+    def of(mix: Sequence[Step], rate: float) -> "Demand":
+        percent = {step.call: step.percent for step in mix}
+        per_s = {call: rate * percent.get(call, 0) / 100 for call in _WAYS}
+        per_s["add"] /= _LINES_A_CART  # one shopper adds several times
+        return Demand({call: a_second for call, a_second in per_s.items() if a_second})
+
+    def missing(self, crowd: Crowd, seconds: float) -> dict[str, int]:
+        """How many more shoppers a stock for `seconds` needs, by call."""
+        there = dict.fromkeys(self.per_s, 0)
+        for shopper in crowd:
+            for call in there:
+                there[call] += CALLS[call].able(shopper)
+        wanted = {call: max(_LEAST, round(a_second * seconds)) for call, a_second in self.per_s.items()}
+        return {call: wanted[call] - there[call] for call in wanted if wanted[call] > there[call]}
+
+
+class Preparation:
+    """Makes shoppers. `record` is given what it asks under the journey `admin`, which nobody judges."""
+
+    def __init__(self, scene: Scene, client: Client, record: Callable[[Record], None], crowd: Crowd, demand: Demand):
+        self._new: list[Shopper] = []
+        self._performer = Performer(replace(scene, came=self._new.append), client, record)
+        self._client = client
+        self._crowd = crowd
+        self._demand = demand
+        self._dice = random.Random()
+
+    def stock_up(self, seconds: float = START_S) -> int:
+        """Make a stock for so many seconds; how many came. Raises UserError when the shop does not serve them."""
+        before = len(self._crowd)
+        for _ in range(_ROUNDS):
+            missing = self._demand.missing(self._crowd, seconds)
+            wanted = [call for call, count in missing.items() for _ in range(count)]
+            troubles = [trouble for trouble in Pool(_AT_ONCE).imap_unordered(self._make, wanted) if trouble]
+            if len(troubles) > len(wanted) / 2:
+                raise UserError(f"the shop does not serve new shoppers: {troubles[0]}")
+        return len(self._crowd) - before
+
+    def keep_up(self, rate: float) -> None:
+        """While the run goes: one more at a time whenever a step's stock is low."""
+        pause_s = 1 / max(1.0, _PER_ARRIVAL * rate)
+        while not self._client.stopping.wait(pause_s):
+            missing = self._demand.missing(self._crowd, LOW_S)
+            if missing:
+                self._make(max(missing, key=lambda call: missing[call]))
+
+    def _make(self, call: str) -> str:
+        """A new guest who can make the call joins; else what the shop said instead."""
+        trouble = self._did("session", None)
+        if trouble:
+            return trouble
+        shopper = self._new.pop()
+        for step in _WAYS[call]:
+            while step != "add" or shopper.to_add:
+                trouble = self._did(step, shopper)
+                if trouble:
+                    return trouble
+                if step != "add":
+                    break
+        if not shopper.left:
+            self._crowd.join(shopper)
+        return ""
+
+    def _did(self, call: str, shopper: Shopper | None) -> str:
+        """What was wrong, "" for nothing."""
+        reply = self._performer.step(Step("admin", call, 0), shopper, self._dice, self._client.now())
+        return "" if reply.outcome in SERVED else f"{call}: {reply.code}"

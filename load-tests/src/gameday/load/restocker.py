@@ -1,0 +1,73 @@
+"""Goods come in as they go out, so that a long run does not end in `out-of-stock`."""
+
+from collections.abc import Callable
+from typing import Final
+
+import orjson
+
+from gameday.load.ask import Ask, command
+from gameday.load.client import Client, Reply
+from gameday.load.looking import holds
+from gameday.load.mix import Step
+from gameday.load.performer import record
+from gameday.load.records import Outcome, Record
+from gameday.load.shelf import Shelf
+from gameday.load.wire import Answer
+from holdfast_tools.command_line import UserError
+
+_STEP: Final = Step("admin", "restock", 0)
+_CALLS_PER_ARRIVAL: Final = 0.02  # checkouts are 7 in 100 arrivals, and most goods sell less than a batch in a run
+_LEAST_PER_S: Final = 0.5
+_CREATED: Final = frozenset({201})
+
+
+class Restocker:
+    """An admin who tops up one product at a time. When the shop is away it repeats the same command, with its key."""
+
+    def __init__(
+        self, client: Client, shelf: Shelf, email: str, password: str, record: Callable[[Record], None]
+    ) -> None:
+        self._client = client
+        self._shelf = shelf
+        self._who = orjson.dumps({"email": email, "password": password})
+        self._email = email
+        self._record = record
+        self._token = ""
+
+    def sign_in(self) -> None:
+        """Raises UserError when the shop refuses or does not answer."""
+        ask = Ask("POST", "/api/sessions", self._who, statuses=_CREATED, good=_has_token)
+        reply = self._client.send(ask, 0).last
+        if reply.answer is None or reply.outcome is not Outcome.OK:
+            raise UserError(f"the shop refused the sign-in of {self._email}: {reply.code}")
+        self._token = str(reply.answer.body["token"])
+
+    def run(self, rate: float) -> None:
+        """Until the client is stopping; `rate` is that of the arrivals, a second."""
+        pause_s = 1 / max(_LEAST_PER_S, _CALLS_PER_ARRIVAL * rate)
+        wanted: Ask | None = None
+        while not self._client.stopping.wait(pause_s):
+            wanted = wanted or self._next()
+            if wanted is not None and self._send(wanted).final:
+                wanted = None
+
+    def _next(self) -> Ask | None:
+        needed = self._shelf.most_needed()
+        if needed is None:
+            return None
+        product, delta = needed
+        body = {"delta": delta, "reason": "restocked"}
+        return command("POST", f"/api/admin/products/{product}/stock", self._token, body, good=_has_version)
+
+    def _send(self, ask: Ask) -> Reply:
+        exchange = self._client.send(ask, 0)
+        self._record(record(_STEP, exchange.sent, exchange))
+        return exchange.last
+
+
+def _has_token(answer: Answer) -> bool:
+    return holds(answer, "token")
+
+
+def _has_version(answer: Answer) -> bool:
+    return holds(answer, "product_id", "version")
