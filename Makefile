@@ -51,22 +51,33 @@ status: ## every process: state, pid, port, memory
 reset: setup ## delete all data of a shop that is down
 	@$(HOLDFAST) reset
 
-##@ To hurt it (NAME= is a name of `make status`, FOR= seconds after which it is lifted)
-.PHONY: logs kill pause resume start slow calm
+##@ To hurt it (NAME= one of `make status`, or command, query, gateway; FOR= seconds, else an hour; ON=docker: containers)
+.PHONY: logs kill pause slow partition latency errors hang start resume calm faults
+HURT = $(BIN)/holdfast-fault $@ $(or $(NAME),payment) --on $(ON) $(if $(FOR),--for $(FOR))
 logs: ## the end of a log, and what comes: NAME=relay
 	$(call need,NAME,make logs NAME=relay)@$(HOLDFAST) logs --follow $(NAME)
-kill: ## kill a process with all its children; down until start: NAME=kafka
-	$(call need,NAME,make kill NAME=kafka)@$(HOLDFAST) kill $(NAME) $(if $(FOR),--for $(FOR))
-pause: ## stop a process in its tracks: NAME=postgres
-	$(call need,NAME,make pause NAME=postgres)@$(HOLDFAST) pause $(NAME) $(if $(FOR),--for $(FOR))
-slow: ## let a process run a fifth of the time: NAME=elasticsearch
-	$(call need,NAME,make slow NAME=elasticsearch)@$(HOLDFAST) slow $(NAME) $(if $(FOR),--for $(FOR))
-resume: ## let a paused or slow process go on: NAME=postgres
-	$(call need,NAME,make resume NAME=postgres)@$(HOLDFAST) resume $(NAME)
+kill: ## kill a part with all its processes; down until start: NAME=kafka
+	$(call need,NAME,make kill NAME=kafka)@$(HURT)
+pause: ## stop a part in its tracks: NAME=postgres
+	$(call need,NAME,make pause NAME=postgres)@$(HURT)
+slow: ## let a part run a fifth of the time: NAME=elasticsearch
+	$(call need,NAME,make slow NAME=elasticsearch)@$(HURT)
+partition: ## cut a container off the network: NAME=kafka ON=docker
+	$(call need,NAME,make partition NAME=kafka ON=docker)@$(HURT)
+latency: ## let payment answer later: MS=300
+	$(call need,MS,make latency MS=300)@$(HURT) --ms $(MS)
+errors: ## let payment answer with errors: PERCENT=50 for half of the calls
+	@$(HURT) $(if $(PERCENT),--percent $(PERCENT))
+hang: ## let payment not answer: PERCENT=50 for half of the calls
+	@$(HURT) $(if $(PERCENT),--percent $(PERCENT))
 start: ## start what kill ended: NAME=kafka
-	$(call need,NAME,make start NAME=kafka)@$(HOLDFAST) start $(NAME)
+	$(call need,NAME,make start NAME=kafka)@$(BIN)/holdfast-fault lift $(NAME) --on $(ON)
+resume: ## end any other fault of a part: NAME=postgres
+	$(call need,NAME,make resume NAME=postgres)@$(BIN)/holdfast-fault lift $(NAME) --on $(ON)
 calm: ## lift all faults and start what is down
-	@$(HOLDFAST) calm
+	@$(BIN)/holdfast-fault calm --on $(ON)
+faults: ## what is faulted or down, and for how long
+	@$(BIN)/holdfast-fault list --on $(ON)
 
 ##@ To use and check its data (ON=docker: the containers')
 .PHONY: catalogue replay audit verify requeue rebuild

@@ -43,7 +43,10 @@ class Refused(Exception):
 
 @dataclass(frozen=True, slots=True)
 class PartStatus:
-    """One row of `status`; `since` is in seconds of the Unix epoch, `error` why it could not be started."""
+    """One row of `status`; `since` is in seconds of the Unix epoch, `error` why it could not be started.
+
+    `fault_left_s` are the seconds after which its fault ends by itself, None when there is none or it has no end.
+    """
 
     name: str
     state: State
@@ -53,6 +56,7 @@ class PartStatus:
     memory_bytes: int
     restarts: int
     error: str
+    fault_left_s: float | None
 
 
 class Part:
@@ -216,6 +220,6 @@ class Part:
     def status(self) -> PartStatus:
         """Its row; reads the memory of its whole tree."""
         memory = trees.memory_bytes(self.tree())
-        return PartStatus(
-            self.name, self.state, self.pid, self.since, self.program.port, memory, self.restarts, self.error
-        )
+        port, ends_at = self.program.port, self.fault_ends_at
+        left_s = None if ends_at is None else max(0.0, ends_at - time.monotonic())
+        return PartStatus(self.name, self.state, self.pid, self.since, port, memory, self.restarts, self.error, left_s)

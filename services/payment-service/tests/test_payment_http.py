@@ -10,6 +10,7 @@ import httpx
 import pytest
 
 from holdfast.testing.processes import ServiceProcess
+from payment_service.settings import PaymentSettings
 
 ORDER = "018f0000-0000-7000-8000-000000000001"
 VISA = {"amount": 500, "currency": "GBP", "payment_token": "tok_visa"}
@@ -167,7 +168,13 @@ def test_latency_delays_the_answer(client: httpx.Client) -> None:
     assert time.monotonic() - began >= 0.2
 
 
-def test_without_the_setting_there_are_no_knobs(tmp_path: Path) -> None:
+def test_unless_told_the_knobs_are_there_in_demo_mode_only() -> None:
+    assert PaymentSettings(mode="demo").serves_faults
+    assert not PaymentSettings(mode="production").serves_faults
+    assert PaymentSettings(mode="production", faults_enabled=True).serves_faults
+
+
+def test_switched_off_there_are_no_knobs(tmp_path: Path) -> None:
     env = {"LEDGER_PATH": str(tmp_path / "ledger.sqlite3"), "FAULTS_ENABLED": "false"}
     process = ServiceProcess("payment_service", env, tmp_path / "log").start()
     try:

@@ -1,6 +1,7 @@
 """What the shop acknowledged, written down before it is counted: the audit asks for all of it afterwards."""
 
 import os
+import sys
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -42,10 +43,10 @@ class AckFile:
 
 
 def read_acks(path: Path) -> Iterator[Ack]:
-    """Every whole line of the file; none when there is no file."""
-    if not path.exists():
+    """Every whole line of the file, or of the input for the path `-`; none when there is no file."""
+    if path != Path("-") and not path.exists():
         return
-    with path.open("rb") as file:
+    with sys.stdin.buffer if path == Path("-") else path.open("rb") as file:
         for line in file:
             if line.endswith(b"\n"):
                 yield Ack(**orjson.loads(line))

@@ -47,8 +47,8 @@ def _app(settings: PaymentSettings, charging: Charging, processor: Processor) ->
         "payment_unfinished_orders", "Orders that the processor still has to be asked about", registry=registry
     ).set_function(lambda: charging.unfinished)
     faults = Faults(asyncio.get_running_loop().time)
-    routers = [charges_router(charging, processor), *([faults_router(faults)] if settings.faults_enabled else [])]
+    routers = [charges_router(charging, processor), *([faults_router(faults)] if settings.serves_faults else [])]
     app = create_app("payment-service", settings, routers=routers, registry=registry, total_s=_total_s)
-    if settings.faults_enabled:
+    if settings.serves_faults:
         app.add_middleware(FaultMiddleware, faults=faults)
     return app

@@ -2,8 +2,10 @@
 
 import argparse
 import asyncio
+import json
 import time
 from collections.abc import Sequence
+from dataclasses import asdict
 from pathlib import Path
 from typing import Final
 
@@ -114,12 +116,23 @@ def report(findings: Findings) -> Table:
     return table
 
 
+def as_json(findings: Findings) -> str:
+    """The checks as `{"differences": 0, "checks": [{"claim", "looked_at", "differences": ["…"]}]}`."""
+    return json.dumps({"differences": findings.differences, "checks": list(map(asdict, findings.checks))})
+
+
 def options() -> argparse.ArgumentParser:
     arguments = parser(
         "holdfast-audit",
         "Compare acknowledgements, charges, stock, folds and documents. Exit code 0: no difference, 1: some.",
     )
-    arguments.add_argument("--acks", type=Path, default=default_path(), help="acknowledgements that a replay wrote")
+    arguments.add_argument(
+        "--acks",
+        type=Path,
+        default=default_path(),
+        help="acknowledgements that a replay or a load wrote; - reads them from the input",
+    )
+    arguments.add_argument("--json", action="store_true", help="print every check and its differences as JSON")
     arguments.add_argument("--wait", type=positive, default=60, help="seconds to wait for settlement and projection")
     return arguments
 
@@ -136,7 +149,7 @@ def main() -> int:
                 console.print(f"  {difference}", markup=False)
             if len(check.differences) > _SHOWN:
                 console.print(f"  … and {len(check.differences) - _SHOWN:,} more")
-        print(f"audit: {findings.differences} differences")
+        print(as_json(findings) if chosen.json else f"audit: {findings.differences} differences")
         return 1 if findings.differences else 0
 
     return run("holdfast-audit", work)

@@ -1,0 +1,139 @@
+"""The containers of one compose project, by the names that the parts have on both ways to run."""
+
+import json
+import os
+import subprocess
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Final
+
+from gameday.faults.fault import Refused
+
+_LABEL: Final = "com.docker.compose"
+_SINGLE: Final = {
+    "postgres": "postgres",
+    "kafka": "kafka",
+    "elasticsearch": "elasticsearch",
+    "payment-service": "payment",
+    "outbox-relay": "relay",
+    "settlement": "settlement",
+    "projector-service": "projector",
+}
+_REPLICATED: Final = {"command-service": "command", "query-service": "query", "gateway": "gateway"}
+_TIMEOUT_S: Final = 30.0
+
+
+@dataclass(frozen=True, slots=True)
+class Container:
+    """One container as it is now. `test` is its health check's command, `ports` where its ports are published."""
+
+    id: str
+    name: str
+    service: str
+    running: bool
+    paused: bool
+    networks: frozenset[str]
+    test: tuple[str, ...]
+    ports: tuple[int, ...]
+
+    def ails(self, networks: Sequence[str]) -> str | None:
+        """Why it cannot serve: it is down, paused, or cut off from one of the project's networks."""
+        if not self.running:
+            return "down"
+        if self.paused:
+            return "paused"
+        return "cut off" if self.cut_off_from(networks) else None
+
+    def cut_off_from(self, networks: Sequence[str]) -> list[str]:
+        """The networks that it is not in."""
+        return [network for network in networks if network not in self.networks]
+
+
+def docker(*arguments: str, given: bytes = b"", timeout_s: float = _TIMEOUT_S) -> str:
+    """Runs one command of the Docker CLI and returns what it printed. Raises Refused."""
+    try:
+        done = subprocess.run(("docker", *arguments), input=given, capture_output=True, check=False, timeout=timeout_s)
+    except OSError as error:
+        raise Refused(f"docker cannot be run: {error.strerror}") from error
+    except subprocess.TimeoutExpired as error:
+        raise Refused(f"docker {arguments[0]} did not end within {timeout_s:g} s") from error
+    if done.returncode:
+        said = done.stderr.decode(errors="replace").strip().splitlines() or [f"it ended with {done.returncode}"]
+        raise Refused(f"docker {arguments[0]}: {said[0].removeprefix('Error response from daemon: ')}")
+    return done.stdout.decode(errors="replace")
+
+
+@dataclass(frozen=True, slots=True)
+class Project:
+    """One compose project, whose containers and networks Docker knows by their labels."""
+
+    name: str
+
+    @classmethod
+    def of_environment(cls) -> "Project":
+        """COMPOSE_PROJECT_NAME, else the name that docker-compose.yml gives itself."""
+        return cls(os.environ.get("COMPOSE_PROJECT_NAME") or "holdfast")
+
+    def containers(self) -> dict[str, Container]:
+        """Every container of the shop by its part's name, up or down. Raises Refused when there is none."""
+        mine = ("--filter", f"label={_LABEL}.project={self.name}", "--filter", f"label={_LABEL}.oneoff=False")
+        ids = docker("ps", "--all", "--quiet", *mine).split()
+        rows = json.loads(docker("inspect", *ids)) if ids else []
+        ours = [row for row in rows if _label(row, "service") in {**_SINGLE, **_REPLICATED}]
+        if not ours:
+            raise Refused(f"no shop runs in the compose project {self.name}; `docker compose up --wait` starts one")
+        replicas = Counter(service for service, _ in {(_label(row, "service"), _number(row)) for row in ours})
+        found = [(_part(row, replicas), _container(row)) for row in ours]
+        # While compose puts a new container in another's place there are two by one number: the one that runs counts.
+        return dict(sorted(found, key=lambda pair: (pair[0], pair[1].running)))
+
+    def heal(self, part: str) -> bool:
+        """Makes a part run in every network of the project; whether it did not before. Raises Refused."""
+        container, networks = self.containers()[part], self.networks()
+        if container.paused:
+            docker("unpause", container.id)
+        elif not container.running:
+            docker("start", container.id)
+        for network in container.cut_off_from(networks):
+            # Under these names it is found by the others, as compose's own containers are.
+            names = ("--alias", container.service, "--alias", container.name)
+            docker("network", "connect", *names, network, container.id)
+        return container.ails(networks) is not None
+
+    def networks(self) -> list[str]:
+        """The names of its networks; every part belongs to each of them."""
+        return docker(
+            "network", "ls", "--filter", f"label={_LABEL}.project={self.name}", "--format", "{{.Name}}"
+        ).split()
+
+
+def _label(row: Mapping[str, Any], name: str) -> str:
+    return str(row["Config"]["Labels"][f"{_LABEL}.{name}"])
+
+
+def _number(row: Mapping[str, Any]) -> str:
+    return _label(row, "container-number")
+
+
+def _part(row: Mapping[str, Any], replicas: Mapping[str, int]) -> str:
+    """A service that was scaled up has numbered parts too, so that its own name means all of them."""
+    service = _label(row, "service")
+    if service in _SINGLE and replicas[service] == 1:
+        return _SINGLE[service]
+    return f"{ {**_SINGLE, **_REPLICATED}[service] }-{_number(row)}"
+
+
+def _container(row: Mapping[str, Any]) -> Container:
+    published = (row["NetworkSettings"]["Ports"] or {}).values()
+    test = (row["Config"].get("Healthcheck") or {}).get("Test", [])
+    return Container(
+        id=row["Id"],
+        name=row["Name"].removeprefix("/"),
+        service=_label(row, "service"),
+        running=row["State"]["Running"],
+        paused=row["State"]["Paused"],
+        networks=frozenset(row["NetworkSettings"]["Networks"]),
+        test=tuple(test[1:]) if test[:1] == ["CMD"] else ("sh", "-c", *test[1:]),
+        ports=tuple(int(bound["HostPort"]) for ends in published for bound in ends or ()),
+    )
