@@ -1,0 +1,85 @@
+"""What an experiment's method can do. Chaos Toolkit turns every exception of an action into a note in its journal and
+goes on, so one that must not go on tells its run, and gameday.chaos.control stops the experiment.
+"""
+
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any, Final
+
+from chaoslib.exceptions import InterruptExecution
+
+from gameday.chaos import current
+from gameday.chaos.flood import Flood
+from gameday.chaos.run import Run, Stopped
+from gameday.faults.fault import Fault, Kind, Refused
+from gameday.verdict.phases import Phase
+
+_LIFTS_ITSELF_S: Final = 30.0
+"""How much later a fault ends by itself than it is lifted."""
+
+
+@contextmanager
+def _or_stop() -> Iterator[Run]:
+    run = current.run()
+    try:
+        yield run
+    except (Stopped, Refused, InterruptExecution) as error:
+        run.stop(str(error))
+        raise
+
+
+def phase(name: str, seconds: float | None = None) -> None:
+    """Watches until each journey has its count, for `seconds` at least when given."""
+    with _or_stop() as run:
+        run.phase(Phase(name), seconds)
+
+
+def strike(part: str, kind: str, for_s: float, **more: Any) -> None:
+    """Injects a fault; it ends by itself after `for_s` seconds, however this ends. `more`: fields of a Fault."""
+    with _or_stop() as run:
+        run.strike(Fault(part, Kind(kind), for_s, **more))
+
+
+def heal(part: str) -> None:
+    """Lifts it, and waits until a JVM that was killed serves again."""
+    with _or_stop() as run:
+        run.heal(part)
+
+
+def surge(share_of_capacity: float) -> None:
+    """More load on top of the experiment's own, until `ease`."""
+    with _or_stop() as run:
+        run.trouble_begins(run.more_load(share_of_capacity))
+
+
+def flood(rate: float) -> None:
+    """One client that calls `rate` times a second with one token, until `ease`."""
+    with _or_stop() as run:
+        run.trouble_begins()
+        run.besides.append(Flood(run.setup.target.gateways, rate, run.folder / "flood.log"))
+
+
+def ease() -> None:
+    """Ends every surge and flood."""
+    with _or_stop() as run:
+        run.trouble_ends()
+        run.end_besides()
+        run.lifted()
+
+
+def restart_in_turn(down_s: float) -> None:
+    """Kills every part for so long, one after the other; each serves again before the next."""
+    with _or_stop() as run:
+        faults = run.setup.target.faults
+        for part in faults.parts():
+            run.strike(Fault(part, Kind.KILL, for_s=down_s + _LIFTS_ITSELF_S))
+            ends_at = time.time() + down_s
+            run.watch(Phase.FAULT, lambda ends_at=ends_at: time.time() >= ends_at)  # type: ignore[misc]
+            faults.lift(part)
+            run.await_serving(part, Phase.FAULT)
+
+
+def calm() -> list[str]:
+    """Lifts whatever is left and starts what is down; the names that needed it."""
+    return list(current.run().calm())

@@ -1,0 +1,117 @@
+"""`holdfast-chaos`: experiments on the running shop, one or the gate's nine, and what they showed."""
+
+import argparse
+import logging
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Final
+
+from rich.console import Console
+
+from gameday.chaos import capacity, estimate, shelf
+from gameday.chaos.conduct import conduct
+from gameday.chaos.definition import Definition
+from gameday.chaos.gate import summarise
+from gameday.chaos.own_shop import own_shop
+from gameday.chaos.pace import FULL, QUICK, Pace
+from gameday.chaos.preparation import REPORTS, check, metrics, new_folder
+from gameday.chaos.progress import Progress
+from gameday.chaos.run import Run, Setup
+from gameday.faults.fault import Refused
+from gameday.report.files import Report
+from gameday.report.terminal import show
+from gameday.target import target
+from gameday.verdict.verdict import Result
+
+_HIGHEST_SEED: Final = 2**31
+
+
+def main() -> int:
+    """Exit code 0: all passed, 1: one failed, 2: nothing could be said, or the command was refused."""
+    options = _options().parse_args()
+    if options.list:
+        print("\n".join(shelf.names()))
+        return 0
+    logging.getLogger("chaostoolkit").setLevel(logging.CRITICAL)  # the journal holds it; the terminal is ours
+    try:
+        chosen = [shelf.find(name) for name in _names(options)]
+        with own_shop(options.on, wanted=options.start):
+            return _run(chosen, options).exit_code
+    except Refused as error:
+        print(f"holdfast-chaos: {error}", file=sys.stderr)
+        return 2
+    except KeyboardInterrupt:
+        print("holdfast-chaos: interrupted; the shop is calm", file=sys.stderr)
+        return 2
+
+
+def _options() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="holdfast-chaos", description=__doc__)
+    parser.add_argument("experiments", nargs="*", metavar="EXPERIMENT", help="names or files; none: the gate's nine")
+    parser.add_argument("--quick", action="store_true", help="short phases; without names, the three that show most")
+    parser.add_argument("--on", choices=("local", "docker"), default="local", help="where the shop runs (local)")
+    parser.add_argument("--start", action="store_true", help="start local processes if none run, and end them after")
+    parser.add_argument("--seed", type=_seed, default=1, help="of the arrivals and of what shoppers want (1)")
+    parser.add_argument("--runs", type=_runs, default=1, help="each experiment so often, pooled (1)")
+    parser.add_argument("--reports", type=Path, default=REPORTS, metavar="DIR", help="where the reports go (reports)")
+    parser.add_argument("--list", action="store_true", help="the names of all experiments")
+    return parser
+
+
+def _seed(text: str) -> int:
+    return _whole(text, 0, _HIGHEST_SEED)
+
+
+def _runs(text: str) -> int:
+    return _whole(text, 1, 100)
+
+
+def _whole(text: str, low: int, high: int) -> int:
+    if not text.isdigit() or not low <= int(text) <= high:
+        raise argparse.ArgumentTypeError(f"{text!r} is no whole number from {low} to {high}")
+    return int(text)
+
+
+def _names(options: argparse.Namespace) -> Sequence[str]:
+    names = options.experiments or (shelf.QUICK if options.quick else shelf.GATE)
+    return [name for name in names for _ in range(options.runs)]
+
+
+def _run(chosen: Sequence[Definition], options: argparse.Namespace) -> Result:
+    """Checks everything, says how long it takes, then runs one after the other. Raises Refused before that."""
+    console = Console(soft_wrap=True)
+    shop = target(options.on)
+    for definition in chosen:
+        check(definition, shop)
+    pace = QUICK if options.quick else FULL
+    several = len(chosen) > 1
+    folder = new_folder(options.reports, ("quick" if options.quick else "gate") if several else chosen[0].name)
+    measured = capacity.read()
+    if measured is None:
+        console.print("the capacity of this machine is not known yet: it is measured first, about 3 minutes")
+        measured = capacity.measure(shop.gateways)
+    _say_how_long(console, chosen, pace, measured)
+    reports: list[tuple[Path, Report]] = []
+    with Progress(console) as progress:
+        setup = Setup(shop, metrics(shop), pace, measured, options.seed, progress.told)
+        for definition in chosen:
+            run = Run(definition, setup, new_folder(folder, definition.name) if several else folder)
+            progress.begins(definition.title)
+            report = conduct(run)
+            reports.append((run.folder, report))
+            show(console, report)
+            console.print(f"report: {run.folder / 'report.html'}\n")
+            if run.interrupted_by_hand:
+                break
+    if not several:
+        return reports[0][1].verdict.result
+    return summarise(console, folder, reports, len(chosen))
+
+
+def _say_how_long(console: Console, chosen: Sequence[Definition], pace: Pace, measured: float) -> None:
+    takes = [estimate.run_s(definition, pace, measured) for definition in chosen]
+    for definition, seconds in zip(chosen, takes, strict=True):
+        rate = definition.settings.share_of_capacity * measured
+        console.print(f"  about {estimate.spoken(seconds):>6}  {definition.name}, {rate:.0f} arrivals a second")
+    console.print(f"  about {estimate.spoken(sum(takes)):>6}  in all; the measured capacity is {measured:.0f} a second")

@@ -1,0 +1,25 @@
+"""How long a run takes: said before it starts."""
+
+from gameday.chaos import pace
+from gameday.chaos.definition import Definition
+from gameday.chaos.pace import Pace
+from gameday.verdict.phases import Phase
+
+
+def run_s(definition: Definition, at: Pace, capacity_per_s: float) -> float:
+    """Seconds from the start of the load to the verdict."""
+    rate = definition.settings.share_of_capacity * capacity_per_s
+    phases = sum(at.phase_s(Phase(one.name), rate, one.seconds) for one in definition.phases)
+    jvm = pace.JVM_STARTS_S * len(definition.restarted_jvms)
+    return pace.GENERATOR_STARTS_S + at.warm_up_s + phases + jvm + pace.AUDIT_S
+
+
+def at_most_s(definition: Definition, at: Pace) -> float:
+    """What the generator is started for: it ends by itself if nobody ends it. Phases, and a minute for each fault."""
+    phases = sum(max(at.at_most_s, one.seconds or 0.0) for one in definition.phases)
+    return at.warm_up_s + phases + 60.0 * (1 + len(definition.faults))
+
+
+def spoken(seconds: float) -> str:
+    """`95 s` or `12 min`."""
+    return f"{seconds:.0f} s" if seconds < 120 else f"{seconds / 60:.0f} min"

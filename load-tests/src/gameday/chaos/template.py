@@ -1,0 +1,86 @@
+"""An experiment for any part and kind of fault, out of its row of the matrix: `projector-paused`, `query-killed`."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any, Final
+
+from gameday.chaos.matrix import KINDS, PARTS, MatrixRow, row_of
+from gameday.faults.fault import Kind
+
+FAULT_FOR_S: Final = 240
+"""When a fault ends by itself if nobody lifts it: a phase lasts 180 s at most, and some for striking and healing."""
+
+
+def names() -> Sequence[str]:
+    """Every experiment that can be made."""
+    return [f"{part}-{word}" for part in PARTS for word in KINDS]
+
+
+def made(name: str) -> dict[str, Any] | None:
+    """The experiment in Chaos Toolkit's format; None when the name is not of the form part-killed, -paused or -slow."""
+    part, _, word = name.rpartition("-")
+    if name not in names():
+        return None
+    row = row_of(part)
+    what = {"killed": "killed", "paused": "paused", "slow": "slow (it stands still four fifths of the time)"}[word]
+    return experiment(
+        title=f"{part} is {what}",
+        description=f"Row “{row.name}” of the matrix: its journeys get the promised answer, the others do not notice.",
+        row=row,
+        strike={"part": part, "kind": KINDS[word].value, "for_s": FAULT_FOR_S},
+        tags=[part, KINDS[word].value],
+    )
+
+
+def experiment(
+    title: str, description: str, row: MatrixRow, strike: Mapping[str, Any], tags: Sequence[str]
+) -> dict[str, Any]:
+    """One fault on one part, from calm to calm."""
+    return {
+        "title": title,
+        "description": description,
+        "tags": list(tags),
+        "extensions": [_settings(row, Kind(strike["kind"]))],
+        "controls": [{"name": "run", "provider": {"type": "python", "module": "gameday.chaos.control"}}],
+        "steady-state-hypothesis": {
+            "title": "Shoppers are served",
+            "probes": [
+                {
+                    "type": "probe",
+                    "name": "every journey was served in the last seconds",
+                    "tolerance": True,
+                    "provider": _call("probes", "all_served", {"last_s": 5, "share": 0.95}),
+                }
+            ],
+        },
+        "method": [
+            _action("watch the healthy shop", "phase", {"name": "healthy"}),
+            _action("inject the fault", "strike", dict(strike)),
+            _action("watch the faulted shop", "phase", {"name": "fault"}),
+            _action("lift the fault", "heal", {"part": strike["part"]}),
+            _action("watch it recover", "phase", {"name": "recovery"}),
+            _action("watch the recovered shop", "phase", {"name": "after"}),
+        ],
+        "rollbacks": [_action("lift whatever is left and start what is down", "calm", {})],
+    }
+
+
+def _settings(row: MatrixRow, kind: Kind) -> dict[str, Any]:
+    """A slow part may still answer in time: then no breaker has to open, and nobody is caught."""
+    settings: dict[str, Any] = {
+        "name": "holdfast",
+        "row": row.name,
+        "judged_by": row.judged_by.value,
+        "expect": {name: expect.value for name, expect in row.expect.items()},
+    }
+    if row.breaker and kind is not Kind.SLOW:
+        settings |= {"breaker": row.breaker, "caught_at_most": row.caught_at_most}
+    return settings
+
+
+def _action(name: str, func: str, arguments: dict[str, Any]) -> dict[str, Any]:
+    return {"type": "action", "name": name, "provider": _call("actions", func, arguments)}
+
+
+def _call(module: str, func: str, arguments: dict[str, Any]) -> dict[str, Any]:
+    called = {"type": "python", "module": f"gameday.chaos.{module}", "func": func}
+    return {**called, "arguments": arguments} if arguments else called

@@ -1,0 +1,65 @@
+"""The page of one run and the page of several: one file each, with everything in it."""
+
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+
+from jinja2 import Environment, PackageLoader, StrictUndefined
+from markupsafe import Markup
+
+from gameday.report import words
+from gameday.report.charts import draw
+from gameday.report.facts import Facts
+from gameday.verdict.judge import percent
+from gameday.verdict.phases import Timeline
+from gameday.verdict.pooled import Pool
+from gameday.verdict.seen import Seen
+from gameday.verdict.verdict import Result, Verdict
+from gameday.watch.samples import Sample
+
+_templates = Environment(
+    loader=PackageLoader("gameday.report"),
+    autoescape=True,
+    undefined=StrictUndefined,
+    trim_blocks=True,
+    lstrip_blocks=True,
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """One run in the page of several. `link`: its own page."""
+
+    experiment: str
+    title: str
+    row: str
+    result: Result
+    findings: Sequence[str]
+    link: str
+
+
+def page(facts: Facts, verdict: Verdict, timeline: Timeline, seen: Sequence[Seen], samples: Sequence[Sample]) -> str:
+    """One run as HTML."""
+    return _templates.get_template("run.html.j2").render(
+        facts=asdict(facts),
+        result=verdict.result.value,
+        findings=[finding.text for finding in verdict.findings],
+        remarks=words.remarks(verdict, timeline),
+        row_columns=words.ROW_COLUMNS,
+        rows=words.row_cells(verdict.rows),
+        affected_columns=words.AFFECTED_COLUMNS,
+        affected=words.affected_cells(verdict.rows),
+        audit=verdict.audit,
+        plots=Markup(draw(seen, samples, timeline, verdict.rows)),
+    )
+
+
+def index(title: str, result: Result, lines: Sequence[Line], pools: Sequence[Pool], facts: Facts) -> str:
+    """Several runs as HTML; `facts` are one of theirs, for what they share."""
+    pooled = [
+        (pool.matrix_row, pool.journey, pool.runs, f"{pool.requests:,}", percent(pool.share), percent(pool.bar),
+         "missed" if pool.missed else "met" if pool.enough else "too few to judge")
+        for pool in pools
+    ]  # fmt: skip
+    return _templates.get_template("index.html.j2").render(
+        title=title, result=result.value, lines=lines, pooled=pooled, facts=asdict(facts)
+    )

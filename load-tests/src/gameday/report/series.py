@@ -1,0 +1,147 @@
+"""Curves over time, each second of the run: from requests and samples to what is drawn. Pure."""
+
+import math
+from collections import Counter, defaultdict
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from itertools import pairwise
+from typing import Final
+
+from gameday.load.records import Outcome
+from gameday.verdict.figures import percentile
+from gameday.verdict.seen import Seen
+from gameday.watch.samples import Sample
+
+CLIENT_DEADLINE_MS: Final = 2000.0
+"""What comes later nobody waits for: it is no good throughput."""
+_GOOD: Final = frozenset({Outcome.OK, Outcome.REFUSED, Outcome.DEGRADED})
+
+
+@dataclass(frozen=True, slots=True)
+class Curve:
+    """Points in seconds since the origin; NaN where nothing is known."""
+
+    at: Sequence[float]
+    values: Sequence[float]
+
+
+@dataclass(frozen=True, slots=True)
+class Band:
+    """One stretch of one state."""
+
+    began: float
+    ended: float
+    state: str
+
+
+def a_second(seen: Iterable[Seen], origin: float, seconds: int, counts: Callable[[Seen], bool]) -> Curve:
+    """How many requests of each second count."""
+    found = Counter(math.floor(one.began - origin) for one in seen if counts(one))
+    return Curve(range(seconds), [float(found[second]) for second in range(seconds)])
+
+
+def good(one: Seen) -> bool:
+    """Served while somebody waited for it."""
+    return one.outcome in _GOOD and one.ms <= CLIENT_DEADLINE_MS
+
+
+def latency(seen: Iterable[Seen], origin: float, seconds: int, percent: float) -> Curve:
+    """A percentile of each second's requests, in milliseconds from their intended start."""
+    took: dict[int, list[float]] = defaultdict(list)
+    for one in seen:
+        took[math.floor(one.began - origin)].append(one.ms)
+    values = [percentile(sorted(took[second]), percent) if second in took else math.nan for second in range(seconds)]
+    return Curve(range(seconds), values)
+
+
+def client_attempts(seen: Iterable[Seen], origin: float, seconds: int) -> Curve:
+    """HTTP calls a logical request."""
+    made: dict[int, list[int]] = defaultdict(list)
+    for one in seen:
+        made[math.floor(one.began - origin)].append(one.attempts)
+    values = [sum(made[second]) / len(made[second]) if second in made else math.nan for second in range(seconds)]
+    return Curve(range(seconds), values)
+
+
+def hop_attempts(samples: Sequence[Sample], origin: float) -> Mapping[str, Curve]:
+    """Attempts a call at each hop (`gateway → query-service`), between one sample with counters and the next.
+
+    A replica that was away or started anew in between is left out of that step: its counters begin at 0 again.
+    """
+    told = [sample for sample in samples if sample.counters]
+    points: dict[str, tuple[list[float], list[float]]] = defaultdict(lambda: ([], []))
+    for before, after in pairwise(told):
+        for hop, (every, first) in _steps(before, after).items():
+            at, values = points[hop]
+            at.append(after.at - origin)
+            values.append(every / first if first else math.nan)
+    return {hop: Curve(at, values) for hop, (at, values) in sorted(points.items())}
+
+
+def _steps(before: Sample, after: Sample) -> Mapping[str, tuple[float, float]]:
+    """By hop: all attempts and first attempts since the sample before."""
+    found: dict[str, tuple[float, float]] = {}
+    for place, counters in (after.counters or {}).items():
+        earlier = (before.counters or {}).get(place)
+        if earlier is None or any(counters.get(name, 0.0) < value for name, value in earlier.items()):
+            continue
+        for name, value in counters.items():
+            labels = _labels(name)
+            if not name.startswith("outbound_attempts_total") or "dependency" not in labels:
+                continue
+            step = value - earlier.get(name, 0.0)
+            hop = f"{place.rstrip('-0123456789')} → {labels['dependency']}"
+            every, first = found.get(hop, (0.0, 0.0))
+            found[hop] = (every + step, first + (step if labels.get("number") == "1" else 0.0))
+    return found
+
+
+def _labels(name: str) -> Mapping[str, str]:
+    """The labels of a Prometheus name; none of ours has a comma or a quote in its value."""
+    _, _, inner = name.partition("{")
+    pairs = (pair.partition("=") for pair in inner.rstrip("}").split(",") if pair)
+    return {key: value.strip('"') for key, _, value in pairs}
+
+
+def reasons(seen: Iterable[Seen], origin: float, seconds: int) -> Mapping[str, Curve]:
+    """What was not served a second, by problem code; the most frequent first."""
+    found: dict[str, Counter[int]] = defaultdict(Counter)
+    for one in seen:
+        if one.outcome in (Outcome.CONTAINED, Outcome.FAILED):
+            found[one.code or one.outcome.value][math.floor(one.began - origin)] += 1
+    by_count = sorted(found.items(), key=lambda item: -item[1].total())
+    return {
+        reason: Curve(range(seconds), [float(counts[second]) for second in range(seconds)])
+        for reason, counts in by_count
+    }
+
+
+def breaker_bands(samples: Sequence[Sample], origin: float) -> Mapping[str, Sequence[Band]]:
+    """The states of each breaker that was ever not closed, without gaps; a breaker unseen is `unknown`."""
+    names: dict[str, None] = {}
+    for sample in samples:
+        names |= {_name(one.source, one.to, one.replica): None for one in sample.breakers if one.state != "closed"}
+    return {name: _bands(name, samples, origin) for name in sorted(names)}
+
+
+def _bands(name: str, samples: Sequence[Sample], origin: float) -> Sequence[Band]:
+    bands: list[Band] = []
+    for sample in samples:
+        states = [one.state for one in sample.breakers if _name(one.source, one.to, one.replica) == name]
+        state, at = states[0] if states else "unknown", sample.at - origin
+        began = bands[-1].ended if bands else at
+        if bands and bands[-1].state == state:
+            bands[-1] = Band(bands[-1].began, at, state)
+        else:
+            bands.append(Band(began, at, state))
+    return bands
+
+
+def _name(source: str, to: str, replica: str) -> str:
+    return f"{source} → {to}{f' {replica}' if replica else ''}"
+
+
+def sampled(samples: Iterable[Sample], origin: float, value: Callable[[Sample], float | None]) -> Curve:
+    """Something of each sample, NaN where nobody could tell."""
+    told = [(sample.at - origin, value(sample)) for sample in samples]
+    return Curve([at for at, _ in told], [math.nan if one is None else float(one) for _, one in told])

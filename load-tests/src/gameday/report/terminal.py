@@ -1,0 +1,53 @@
+"""The tables of a run on the terminal."""
+
+from collections.abc import Sequence
+
+from rich.console import Console
+from rich.table import Table
+
+from gameday.report import words
+from gameday.report.files import Report
+from gameday.verdict.judge import percent
+from gameday.verdict.pooled import Pool
+from gameday.verdict.verdict import Result
+
+COLOURS = {Result.PASS: "green", Result.FAIL: "red", Result.INCONCLUSIVE: "yellow"}
+_TEXT_COLUMNS = ("journey", "promise", "phase", "claim", "experiment", "row of the matrix")
+
+
+def show(console: Console, report: Report) -> None:
+    """All of one run; the result comes last, where it is read."""
+    verdict = report.verdict
+    _table(console, report.facts.title, words.ROW_COLUMNS, words.row_cells(verdict.rows))
+    if affected := words.affected_cells(verdict.rows):
+        _table(console, "Those who need the part", words.AFFECTED_COLUMNS, affected)
+    if verdict.audit:
+        lines = [[one.claim, f"{one.looked_at:,}", f"{one.differences:,}"] for one in verdict.audit]
+        _table(console, "Audit", ("claim", "looked at", "differences"), lines)
+    for remark in words.remarks(verdict, report.timeline):
+        console.print(remark, markup=False)
+    for finding in verdict.findings:
+        console.print(f"  {finding.text}", style=COLOURS[verdict.result], markup=False)
+    console.print(f"{verdict.result}  {report.facts.experiment}", style=f"bold {COLOURS[verdict.result]}")
+
+
+def show_pools(console: Console, pools: Sequence[Pool]) -> None:
+    """Journeys that did not need the part, over all runs of a row."""
+    lines = [
+        [
+            pool.matrix_row, pool.journey, str(pool.runs), f"{pool.requests:,}", percent(pool.share), percent(pool.bar),
+            "missed" if pool.missed else "met" if pool.enough else "too few to judge",
+        ]
+        for pool in pools
+    ]  # fmt: skip
+    columns = ("row of the matrix", "journey", "runs", "requests", "served", "bar", "")
+    _table(console, "Pooled from the fault on", columns, lines)
+
+
+def _table(console: Console, title: str, columns: Sequence[str], lines: Sequence[Sequence[str]]) -> None:
+    table = Table(title=title, title_justify="left", title_style="bold", header_style="dim", box=None, pad_edge=False)
+    for name in columns:
+        table.add_column(name, justify="left" if name in _TEXT_COLUMNS else "right", no_wrap=name != "claim")
+    for line in lines:
+        table.add_row(*line)
+    console.print(table)

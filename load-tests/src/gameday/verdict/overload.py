@@ -1,0 +1,36 @@
+"""Under more load than can be served: goodput must not collapse, and the most important suffers last."""
+
+from collections import defaultdict
+from collections.abc import Iterator, Sequence
+
+from gameday.load.records import Outcome
+from gameday.verdict import bars
+from gameday.verdict.phases import Phase, Span
+from gameday.verdict.rows import ORDER
+from gameday.verdict.seen import Seen
+from gameday.verdict.verdict import Finding, Overload, Weight
+
+MOST_IMPORTANT = ORDER[0]
+
+
+def overload(seen: Sequence[Seen], span: Span, bar_per_s: float) -> Overload:
+    """What was served of the requests that began in this span. A late answer counts as failed already."""
+    asked: dict[str, int] = defaultdict(int)
+    served: dict[str, int] = defaultdict(int)
+    for one in seen:
+        if span.began <= one.began < span.ended:
+            asked[one.journey] += 1
+            served[one.journey] += one.outcome in (Outcome.OK, Outcome.REFUSED, Outcome.DEGRADED)
+    shares = {journey: served[journey] / count for journey, count in asked.items()}
+    return Overload(sum(served.values()) / (span.ended - span.began), bar_per_s, shares)
+
+
+def overload_findings(shown: Overload) -> Iterator[Finding]:
+    if shown.goodput_per_s < shown.bar_per_s:
+        text = f"All, {Phase.FAULT}: {shown.goodput_per_s:.1f} served a second, bar {shown.bar_per_s:.1f}."
+        yield Finding(Weight.BAR, text)
+    best = shown.shares.get(MOST_IMPORTANT, 0.0)
+    for journey, share in shown.shares.items():
+        if share > best + bars.LAST_TO_SUFFER_SHARE:
+            told = f"{MOST_IMPORTANT}, {Phase.FAULT}: {best:.1%} served"
+            yield Finding(Weight.BAR, f"{told}, {journey} {share:.1%}, bar: the last to suffer.")

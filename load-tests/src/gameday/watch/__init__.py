@@ -1,0 +1,1 @@
+"""What the shop says of itself while it is under test, written down each half second."""

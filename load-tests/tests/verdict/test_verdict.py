@@ -1,0 +1,211 @@
+"""Whole runs, made up, and what is said of them."""
+
+from dataclasses import replace
+
+import pytest
+
+from fabricated import BEGAN, Run, breaker_open, change, elasticsearch_killed, healthy_records, record, timeline
+from gameday.load.records import Outcome
+from gameday.verdict.expect import Expect, Hypothesis
+from gameday.verdict.phases import Phase
+from gameday.verdict.seen import JudgedBy
+from gameday.verdict.verdict import AuditLine, LoadFacts, Result, Verdict
+
+
+def said(verdict: Verdict) -> str:
+    return " ".join(finding.text for finding in verdict.findings)
+
+
+def test_a_fault_that_nobody_notices_passes() -> None:
+    verdict = Run().verdict()
+    assert verdict.result is Result.PASS, said(verdict)
+    assert verdict.result.exit_code == 0
+    assert [row.name for row in verdict.rows][:2] == ["checkout", "cancel"]
+
+
+def test_what_the_matrix_promises_passes() -> None:
+    verdict = elasticsearch_killed().verdict()
+    assert verdict.result is Result.PASS, said(verdict)
+    browse = next(row for row in verdict.rows if row.name == "browse")
+    assert browse.containment is not None
+    assert browse.containment.quick_after_s == 0.5
+    assert browse.containment.caught == 10
+    assert browse.healthy_s == 0
+    assert verdict.opened_s == (0.5, 1.0)
+
+
+def test_too_many_failures_of_a_journey_that_does_not_need_the_part_fail_the_run() -> None:
+    verdict = Run(records=change(healthy_records(), "cart", 10, 11, Outcome.FAILED)).verdict()
+    assert verdict.result is Result.FAIL
+    assert said(verdict) == "cart, fault: 98.33 % of 1200 served, bar 99.5 %."
+
+
+def test_a_503_is_no_success_where_nobody_should_notice() -> None:
+    verdict = Run(records=change(healthy_records(), "checkout", 0, 2, Outcome.CONTAINED)).verdict()
+    assert verdict.result is Result.FAIL
+    assert "checkout, fault: 96.66 %" in said(verdict)
+
+
+def test_marked_answers_are_a_success_only_where_they_are_promised() -> None:
+    records = change(healthy_records(), "browse", 0, 60, Outcome.DEGRADED)
+    assert Run(records=records).verdict().result is Result.FAIL
+    promised = Hypothesis({"browse": Expect.MARKED})
+    assert Run(records=records, hypothesis=promised).verdict().result is Result.PASS
+
+
+def test_marks_that_stay_after_the_fault_fail_the_run() -> None:
+    records = change(healthy_records(), "browse", 0, 130, Outcome.DEGRADED)
+    verdict = Run(records=records, hypothesis=Hypothesis({"browse": Expect.MARKED})).verdict()
+    assert "browse, recovery: healthy never seen since the end of the fault, bar 10 s." in said(verdict)
+
+
+def test_slow_answers_of_others_fail_the_run() -> None:
+    verdict = Run(records=change(healthy_records(), "orders", 5, 20, Outcome.OK, ms=180)).verdict()
+    assert said(verdict) == "orders, fault: p99 180 ms, bar 100 ms (twice healthy, at least 100)."
+
+
+def test_latency_is_held_against_twice_the_healthy_one() -> None:
+    records = change(healthy_records(), "orders", -60, 0, Outcome.OK, ms=95)
+    records = change(records, "orders", 0, 60, Outcome.OK, ms=180)
+    assert Run(records=records).verdict().result is Result.PASS
+
+
+def test_while_a_jvm_starts_only_success_is_judged() -> None:
+    records = change(healthy_records(), "orders", 60, 70, Outcome.OK, ms=400)
+    assert Run(records=records).verdict().result is Result.FAIL
+    jvm = timeline(served_at=BEGAN + 139)
+    assert Run(records=records, timeline=jvm).verdict().result is Result.PASS
+    lost = change(healthy_records(), "orders", 60, 70, Outcome.FAILED)
+    assert Run(records=lost, timeline=jvm).verdict().result is Result.FAIL
+
+
+def test_answers_that_take_too_long_to_come_at_once_fail_the_run() -> None:
+    run = elasticsearch_killed()
+    late = change(run.records, "browse", 0, 5, Outcome.CONTAINED, ms=250)
+    verdict = replace(run, records=late).verdict()
+    assert "browse, fault: answers within 100 ms from 4.5 s on, bar 2.0 s at 20 calls/s." in said(verdict)
+    assert "90 calls were caught before the breaker was open, bar 64 (bulkheads)." in said(verdict)
+
+
+def test_another_answer_than_the_promised_one_fails_the_run() -> None:
+    run = elasticsearch_killed()
+    verdict = replace(run, records=change(run.records, "browse", 30, 31, Outcome.FAILED)).verdict()
+    assert "browse, fault: 98.31 % answered as promised (stale), bar 99.5 %." in said(verdict)
+
+
+@pytest.mark.parametrize(
+    ("samples", "words"),
+    [
+        ([], "No breaker of calls to elasticsearch was seen open during the fault, bar 2 s."),
+        (breaker_open(4, 60), "The breaker of elasticsearch opened 3.5 s after the fault, bar 2 s."),
+    ],
+)
+def test_a_breaker_that_opens_late_or_never_fails_the_run(samples: list, words: str) -> None:  # type: ignore[type-arg]
+    assert words in said(replace(elasticsearch_killed(), samples=samples).verdict())
+
+
+def test_recovery_after_more_than_ten_seconds_fails_the_run() -> None:
+    run = elasticsearch_killed()
+    verdict = replace(run, records=change(run.records, "browse", 60, 72, Outcome.CONTAINED)).verdict()
+    assert "browse, recovery: healthy after 12 s since the end of the fault, bar 10 s." in said(verdict)
+
+
+def test_recovery_of_a_restarted_jvm_counts_from_its_readiness() -> None:
+    run = elasticsearch_killed()
+    records = change(run.records, "browse", 60, 68, Outcome.DEGRADED)
+    verdict = replace(run, records=records, timeline=timeline(served_at=BEGAN + 135)).verdict()
+    assert next(row for row in verdict.rows if row.name == "browse").healthy_s == 3
+    assert verdict.result is Result.PASS, said(verdict)
+
+
+def test_differences_of_the_audit_fail_even_a_run_that_says_nothing() -> None:
+    lagging = LoadFacts(10_000, 10_000, 80.0)
+    verdict = Run(load=lagging, audit=(AuditLine("nothing is lost", 10, 1),)).verdict()
+    assert verdict.result is Result.FAIL
+    assert "“nothing is lost” has 1 differences, bar 0." in said(verdict)
+
+
+@pytest.mark.parametrize(
+    ("load", "words"),
+    [
+        (LoadFacts(10_000, 10_000, 51.0), "The load came 51 ms late (p99), bar 50 ms"),
+        (LoadFacts(10_000, 9_899, 1.0), "The load sent 98.99 % of its plan, bar 99 %."),
+        (LoadFacts(10_000, 10_000, 1.0, ended=False), "The load generator ended before the run did."),
+    ],
+)
+def test_a_generator_that_could_not_keep_up_makes_the_run_inconclusive(load: LoadFacts, words: str) -> None:
+    failed = change(healthy_records(), "cart", 0, 60, Outcome.FAILED)
+    verdict = Run(records=failed, load=load).verdict()
+    assert verdict.result is Result.INCONCLUSIVE
+    assert verdict.result.exit_code == 2
+    assert words in said(verdict)
+
+
+def test_too_few_requests_are_inconclusive() -> None:
+    fewer = [one for one in healthy_records() if one.journey != "cancel"]
+    verdict = Run(records=fewer).verdict()
+    assert verdict.result is Result.INCONCLUSIVE
+    assert "cancel, healthy: 0 requests are too few to judge, bar 300." in said(verdict)
+
+
+def test_a_shop_that_was_not_well_before_says_nothing_about_the_fault() -> None:
+    verdict = Run(records=change(healthy_records(), "cart", -20, -10, Outcome.FAILED)).verdict()
+    assert verdict.result is Result.INCONCLUSIVE
+    assert "cart, healthy: 83.33 % of 1200 served, bar 99.5 %: it was not well before." in said(verdict)
+
+
+def test_a_run_stopped_by_its_abort_condition_failed() -> None:
+    stopped = replace(timeline(), spans=timeline().spans[:3], aborted="cart had 60 % for 5 s and needs no kafka")
+    verdict = Run(timeline=stopped).verdict()
+    assert verdict.result is Result.FAIL
+    assert "Stopped: cart had 60 % for 5 s and needs no kafka." in said(verdict)
+
+
+def test_a_run_that_ended_early_is_inconclusive() -> None:
+    verdict = Run(timeline=replace(timeline(), spans=timeline().spans[:3])).verdict()
+    assert verdict.result is Result.INCONCLUSIVE
+    assert "without its phase after" in said(verdict)
+
+
+def test_polite_refusals_of_what_was_served_before_fail_the_run() -> None:
+    verdict = Run(records=change(healthy_records(), "browse", 0, 60, Outcome.REFUSED)).verdict()
+    assert said(verdict) == "browse, fault: 100 % refused, bar 1 % (healthy and 1 %)."
+
+
+def test_one_call_of_a_journey_may_be_promised_something_else() -> None:
+    records = change(healthy_records(), "cart", 0, 60, Outcome.CONTAINED, ms=5)
+    views = [record("cart", one.intended, call="view") for one in healthy_records() if one.journey == "cart"]
+    hypothesis = Hypothesis({"cart": Expect.UNAVAILABLE, "cart/view": Expect.AS_HEALTHY})
+    verdict = Run(records=[*records, *views], hypothesis=hypothesis).verdict()
+    assert verdict.result is Result.PASS, said(verdict)
+    by_name = {row.name: row.phases[Phase.FAULT] for row in verdict.rows}
+    assert (by_name["cart"].contained, by_name["cart/view"].success) == (1200, 1200)
+
+
+def test_a_request_under_way_when_the_fault_struck_belongs_to_the_fault() -> None:
+    fault = timeline().span(Phase.FAULT)
+    assert fault is not None
+    caught = record("account", fault.began - 0.5, Outcome.FAILED, ms=2000)
+    row = next(row for row in Run(records=[*healthy_records(), caught]).verdict().rows if row.name == "account")
+    assert (row.phases[Phase.HEALTHY].requests, row.phases[Phase.FAULT].failed) == (0, 1)
+
+
+def test_whoever_finds_one_gateway_dead_is_judged_by_the_other_ones_answer() -> None:
+    records = [
+        replace(one, first_outcome=Outcome.FAILED) if one.journey == "cart" else one for one in healthy_records()
+    ]
+    assert Run(records=records).verdict(JudgedBy.FIRST).result is not Result.PASS
+    assert Run(records=records).verdict(JudgedBy.FINAL).result is Result.PASS
+
+
+def test_under_too_much_load_goodput_must_hold_and_checkout_be_the_last_to_suffer() -> None:
+    everything = dict.fromkeys(("browse", "cart", "checkout", "recommendations"), Expect.BEST_EFFORT)
+    shed = change(healthy_records(), "recommendations", 0, 60, Outcome.CONTAINED)
+    shed = change(shed, "browse", 0, 20, Outcome.CONTAINED)
+    enough = Run(records=shed, hypothesis=Hypothesis(everything, goodput_per_s=50.0)).verdict()
+    assert enough.result is Result.PASS, said(enough)
+    too_little = Run(records=shed, hypothesis=Hypothesis(everything, goodput_per_s=52.0)).verdict()
+    assert said(too_little) == "All, fault: 51.3 served a second, bar 52.0."
+    unfair = change(shed, "checkout", 0, 40, Outcome.CONTAINED)
+    verdict = Run(records=unfair, hypothesis=Hypothesis(everything, goodput_per_s=10.0)).verdict()
+    assert "checkout, fault: 33.3% served, browse 66.7%, bar: the last to suffer." in said(verdict)
