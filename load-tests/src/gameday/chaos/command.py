@@ -20,7 +20,7 @@ from gameday.chaos.progress import Progress
 from gameday.chaos.run import Run, Setup
 from gameday.faults.fault import Refused
 from gameday.report.files import Report
-from gameday.report.terminal import show
+from gameday.report.terminal import show, terminal
 from gameday.target import target
 from gameday.verdict.verdict import Result
 
@@ -33,7 +33,7 @@ def main() -> int:
     if options.list:
         print("\n".join(shelf.names()))
         return 0
-    logging.getLogger("chaostoolkit").setLevel(logging.CRITICAL)  # the journal holds it; the terminal is ours
+    logging.getLogger("chaostoolkit").setLevel(logging.CRITICAL + 1)  # the journal holds it; the terminal is ours
     try:
         chosen = [shelf.find(name) for name in _names(options)]
         with own_shop(options.on, wanted=options.start):
@@ -80,7 +80,7 @@ def _names(options: argparse.Namespace) -> Sequence[str]:
 
 def _run(chosen: Sequence[Definition], options: argparse.Namespace) -> Result:
     """Checks everything, says how long it takes, then runs one after the other. Raises Refused before that."""
-    console = Console(soft_wrap=True)
+    console = terminal()
     shop = target(options.on)
     for definition in chosen:
         check(definition, shop)

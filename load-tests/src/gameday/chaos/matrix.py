@@ -67,6 +67,7 @@ Elasticsearch 32, command-service and what it waits for 24, payment-service 16 (
 JVMS: Final = ("elasticsearch", "kafka")
 """Parts that take seconds of a core to start: recovery counts from their readiness."""
 
+ROW_NAMES: Final = tuple(row.name for row in ROWS)
 PARTS: Final = tuple(part for row in ROWS for part in row.parts)
 KINDS: Final[Mapping[str, Kind]] = {"killed": Kind.KILL, "paused": Kind.PAUSE, "slow": Kind.SLOW}
 

@@ -44,8 +44,8 @@ FULL: Final = Pace(
 )
 QUICK: Final = Pace(
     "quick",
-    warm_up_s=8.0,
-    at_least_s={Phase.HEALTHY: 12.0, Phase.FAULT: 15.0, Phase.RECOVERY: HEALTHY_WITHIN_S, Phase.AFTER: 10.0},
+    warm_up_s=6.0,
+    at_least_s={Phase.HEALTHY: 10.0, Phase.FAULT: 15.0, Phase.RECOVERY: HEALTHY_WITHIN_S, Phase.AFTER: 10.0},
     at_most_s=20.0,
     counts=QUICK_COUNTS,
 )

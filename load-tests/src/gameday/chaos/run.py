@@ -200,12 +200,16 @@ class Run:
         self._watch(phase, last.began if last.phase is phase else last.ended, over)
 
     def _watch(self, phase: Phase, began: float, over: Callable[[], bool]) -> None:
-        """Looks each half second until it is over. Raises Stopped when the abort condition holds or the load died."""
+        """Looks each half second until it is over. Raises Stopped when the abort condition holds or the load died.
+
+        Before the fault a shop that serves too little says nothing about it; in the warm-up it may.
+        """
         while True:
             self._record(Span(phase, began, time.time()))
             new = self._look()
-            if reason := self._abort.reason(new, time.time()):
-                self.stop(reason, aborted=True)
+            reason = self._abort.reason(new, time.time())
+            if reason and phase is not Phase.WARM_UP:
+                self.stop(reason, aborted=self._struck)
                 raise Stopped(reason)
             if not self.generators[0].lives():
                 raise Stopped("the load ended before the run did")

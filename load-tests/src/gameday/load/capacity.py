@@ -1,12 +1,9 @@
-"""The highest rate of open arrivals that a healthy shop serves: how it is searched for, and the file it is kept in."""
+"""The highest rate of open arrivals that a healthy shop serves: how it is searched for."""
 
-import json
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Final
 
-from holdfast_tools.acks import default_path
 from holdfast_tools.command_line import UserError
 
 GOOD_SHARE: Final = 0.99
@@ -68,18 +65,3 @@ def best(probes: Sequence[Probe]) -> Probe:
     if not good:
         raise UserError(f"the shop is not healthy: {probes[-1]}")
     return max(good, key=lambda probe: probe.rate)
-
-
-def read_capacity(path: Path) -> float:
-    """Arrivals a second that the healthy shop serves, as measured. Raises UserError when it was not measured."""
-    try:
-        return float(json.loads(path.read_text(encoding="utf-8"))["per_s"])
-    except OSError as error:
-        raise UserError(f"{path}: {error.strerror}; `make capacity` measures it") from error
-    except (ValueError, KeyError, TypeError) as error:
-        raise UserError(f"{path} holds no measured capacity; `make capacity` measures it") from error
-
-
-def default_file() -> Path:
-    """Beside the acknowledgements: .holdfast/capacity.json unless the stack's state lies elsewhere."""
-    return default_path().with_name("capacity.json")

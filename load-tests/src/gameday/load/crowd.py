@@ -50,8 +50,8 @@ class Crowd:
     def give_back(self, shopper: Shopper) -> None:
         """Free again, or gone."""
         shopper.busy = False
-        done = shopper.finished and (not shopper.open_orders or len(self._everybody) > self.most)
-        if shopper.left or (done and not shopper.email):
+        wanted = shopper.open_orders or shopper.email  # somebody to cancel, or to sign in
+        if shopper.left or (shopper.finished and not (wanted and len(self._everybody) <= self.most)):
             self._leave(shopper)
 
     def _leave(self, shopper: Shopper) -> None:

@@ -14,7 +14,8 @@ from typing import Any, Final
 import gevent
 from rich.console import Console
 
-from gameday.load.capacity import GOOD_SHARE, P99_MS, Probe, best, default_file, highest_good
+from embedded import places
+from gameday.load.capacity import GOOD_SHARE, P99_MS, Probe, best, highest_good
 from gameday.load.client import Client
 from gameday.load.crew import Admin, Crew
 from gameday.load.figures import Tally
@@ -88,7 +89,7 @@ def main() -> int:
     add_data(arguments)
     arguments.add_argument("--acks", type=Path, default=default_path(), help="where acknowledgements are written")
     arguments.add_argument("--from", dest="first", default="40", metavar="RATE", help="arrivals a second to begin with")
-    arguments.add_argument("--out", type=Path, default=default_file(), metavar="FILE", help="where the result goes")
+    arguments.add_argument("--out", type=Path, default=places.state_dir() / "capacity.json", metavar="FILE")
     return refusing(_NAME, lambda: _work(arguments.parse_args()))
 
 
@@ -107,7 +108,7 @@ def _work(options: argparse.Namespace) -> int:
 
 def _result(found: Probe, probes: Sequence[Probe]) -> dict[str, Any]:
     return {
-        "per_s": round(found.rate, 1),
+        "capacity_per_s": round(found.rate, 1),
         "good_share": found.good_share,
         "p99_ms": found.p99_ms,
         "means": f"open arrivals, each sent once: at least {GOOD_SHARE:.0%} good, p99 at most {P99_MS:.0f} ms",

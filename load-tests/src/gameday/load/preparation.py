@@ -99,12 +99,10 @@ class Preparation:
             return trouble
         shopper = self._new.pop()
         for step in _WAYS[call]:
-            while step != "add" or shopper.to_add:
+            for _ in range(len(shopper.to_add) if step == "add" else 1):
                 trouble = self._did(step, shopper)
                 if trouble:
                     return trouble
-                if step != "add":
-                    break
         if not shopper.left:
             self._crowd.join(shopper)
         return ""

@@ -41,6 +41,7 @@ _CURVES_IN: Final = 1.75
 _BAND_IN: Final = 0.2
 _FRAME_IN: Final = 0.75
 _MOST_REASONS: Final = 7
+_MOST_BESIDE: Final = 4
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,7 +60,7 @@ def draw(seen: Sequence[Seen], samples: Sequence[Sample], timeline: Timeline, ro
     origin, end = timeline.spans[0].began, timeline.spans[-1].ended
     kept = [one for one in seen if origin <= one.began < end]
     watched = [sample for sample in samples if origin <= sample.at < end]
-    panels = _panels(kept, watched, rows, origin, int(end - origin) + 1)
+    panels = _panels(kept, watched, rows, origin, int(end - origin))
     with mpl.rc_context(_STYLE):
         figure = Figure(figsize=(_WIDTH_IN, sum(panel.height_in for panel in panels)), layout="constrained")
         ratios = [panel.height_in for panel in panels]
@@ -87,7 +88,7 @@ def _panels(
     reasons = dict(list(series.reasons(seen, origin, seconds).items())[:_MOST_REASONS])
     away = {row.name: row.away for row in rows}
     return [
-        Panel("Blast radius: when a journey was outside its objective (95 % served as usual)",
+        Panel("Blast radius: outside the objective (95 % served as on a healthy day)",
               _FRAME_IN + _BAND_IN * len(away), lambda axis: _away(axis, away, origin, seconds)),
         panel("Throughput, requests a second", {
             "offered": series.a_second(seen, origin, seconds, lambda _: True),
@@ -97,7 +98,7 @@ def _panels(
             "p50": series.latency(seen, origin, seconds, 50),
             "p99": series.latency(seen, origin, seconds, 99),
         }, logarithmic=True),
-        panel("Attempts a request at each hop (1 = nothing is repeated)", {
+        panel("Attempts a request at each hop", {
             "client → gateway": series.client_attempts(seen, origin, seconds),
             **series.hop_attempts(samples, origin),
         }, least=(0.9, 1.2)),
@@ -127,7 +128,16 @@ def _curves(
         axis.set_ylim(min(low, least[0]) if least[0] else 0, max(high, least[1]))
     else:
         axis.set_ylim(bottom=0)
-    axis.legend(loc="upper left", bbox_to_anchor=(1.0, 1.05), handlelength=1.2)
+    _legend(axis, axis.get_legend_handles_labels()[0])
+
+
+def _legend(axis: Any, handles: Sequence[Any]) -> None:
+    """Beside the title, so that all plots are equally wide; inside the plot when there is no room for it."""
+    beside = len(handles) <= _MOST_BESIDE
+    axis.legend(
+        handles=handles, loc="lower right" if beside else "upper right", bbox_to_anchor=(1.0, 0.98),
+        ncols=_MOST_BESIDE, fontsize=8.0, handlelength=1.2, columnspacing=1.2, borderaxespad=0.0,
+    )  # fmt: skip
 
 
 def _bands(axis: Any, bands: Mapping[str, Sequence[series.Band]]) -> None:
@@ -137,7 +147,7 @@ def _bands(axis: Any, bands: Mapping[str, Sequence[series.Band]]) -> None:
             axis.broken_barh([(band.began, band.ended - band.began)], (place - 0.4, 0.8), facecolors=colour)
     _names(axis, list(bands) or ["every breaker stayed closed"])
     handles = [mpl.patches.Patch(color=colour, label=state) for state, colour in _BAND_COLOURS.items()]
-    axis.legend(handles=handles, loc="upper left", bbox_to_anchor=(1.0, 1.05), handlelength=1.2)
+    _legend(axis, handles)
 
 
 def _away(axis: Any, away: Mapping[str, Sequence[Any]], origin: float, seconds: int) -> None:

@@ -64,7 +64,7 @@ def client_attempts(seen: Iterable[Seen], origin: float, seconds: int) -> Curve:
 
 
 def hop_attempts(samples: Sequence[Sample], origin: float) -> Mapping[str, Curve]:
-    """Attempts a call at each hop (`gateway → query-service`), between one sample with counters and the next.
+    """Attempts a call at each hop (`gateway → query`), between one sample with counters and the next.
 
     A replica that was away or started anew in between is left out of that step: its counters begin at 0 again.
     """
@@ -90,7 +90,7 @@ def _steps(before: Sample, after: Sample) -> Mapping[str, tuple[float, float]]:
             if not name.startswith("outbound_attempts_total") or "dependency" not in labels:
                 continue
             step = value - earlier.get(name, 0.0)
-            hop = f"{place.rstrip('-0123456789')} → {labels['dependency']}"
+            hop = f"{place.rstrip('-0123456789')} → {labels['dependency'].removesuffix('-service')}"
             every, first = found.get(hop, (0.0, 0.0))
             found[hop] = (every + step, first + (step if labels.get("number") == "1" else 0.0))
     return found

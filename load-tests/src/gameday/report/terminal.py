@@ -13,12 +13,22 @@ from gameday.verdict.verdict import Result
 
 COLOURS = {Result.PASS: "green", Result.FAIL: "red", Result.INCONCLUSIVE: "yellow"}
 _TEXT_COLUMNS = ("journey", "promise", "phase", "claim", "experiment", "row of the matrix")
+_LEAST_WIDTH = 100
+"""Where lines are cut at 80 columns no table of figures can be read: then they wrap."""
+
+
+def terminal() -> Console:
+    """Standard output, wide enough for the tables."""
+    console = Console(soft_wrap=True)
+    console.width = max(console.width, _LEAST_WIDTH)
+    return console
 
 
 def show(console: Console, report: Report) -> None:
     """All of one run; the result comes last, where it is read."""
     verdict = report.verdict
-    _table(console, report.facts.title, words.ROW_COLUMNS, words.row_cells(verdict.rows))
+    cells = [[*line[:1], *line[2:]] for line in words.row_cells(verdict.rows)]
+    _table(console, report.facts.title, [name for name in words.ROW_COLUMNS if name != "promise"], cells)
     if affected := words.affected_cells(verdict.rows):
         _table(console, "Those who need the part", words.AFFECTED_COLUMNS, affected)
     if verdict.audit:

@@ -12,7 +12,7 @@ from gameday.verdict.phases import Phase, Timeline
 from gameday.verdict.seen import Seen
 from gameday.verdict.verdict import Row
 
-ORDER = ("checkout", "cancel", "orders", "cart", "browse", "recommendations", "account", "admin")
+ORDER = ("checkout", "cancel", "orders", "cart", "browse", "recommendations", "account")
 """The journeys, the most important first."""
 
 
