@@ -20,13 +20,28 @@ _POLL_S: Final = 0.2
 
 
 class Generator:
-    """Open arrivals from `start` to `stop`; by itself it ends after `seconds`. Its files are in `folder`."""
+    """Open arrivals from `start` to `stop`; by itself it ends after `seconds`. Its files are in `folder`.
 
-    def __init__(self, folder: Path, urls: Sequence[str], rate: float, seconds: float, seed: int) -> None:
+    `mix` is that of `holdfast-load`; "" is the usual one.
+    """
+
+    def __init__(
+        self, folder: Path, urls: Sequence[str], rate: float, seconds: float, seed: int, mix: str = ""
+    ) -> None:
         self.folder = folder
         self.rate = rate
         command = [str(Path(sys.executable).parent / "holdfast-load"), "--url", ",".join(urls), "--out", str(folder)]
-        self.command = [*command, "--rate", f"{rate:.1f}", "--seconds", f"{seconds:.0f}", "--seed", str(seed)]
+        self.command = [
+            *command,
+            "--rate",
+            f"{rate:.1f}",
+            "--seconds",
+            f"{seconds:.0f}",
+            "--seed",
+            str(seed),
+            "--mix",
+            mix,
+        ]
         self._process: subprocess.Popen[bytes] | None = None
 
     @property

@@ -1,5 +1,6 @@
 """A shop for experiments where none runs: local processes, started for them and ended after."""
 
+import os
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -13,7 +14,7 @@ from gameday.faults.fault import Refused
 @contextmanager
 def own_shop(on: str, wanted: bool) -> Iterator[None]:
     """Starts a shop with the catalogue in it if one is wanted and none runs. Raises Refused."""
-    stack = Stack(env={"FAULTS_ENABLED": "true"})
+    stack = Stack(env={"FAULTS_ENABLED": "true"}, tied_to=os.getpid())
     if on != "local" or not wanted or stack.state.is_held():
         yield
         return
