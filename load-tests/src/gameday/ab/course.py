@@ -3,6 +3,7 @@
 import json
 import subprocess
 import sys
+import time
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -10,20 +11,26 @@ from typing import Final
 
 from rich.console import Console
 
-from gameday.ab import edge, report
+from gameday.ab import edge, queries, report, words
+from gameday.ab.counters import read_told
+from gameday.ab.curves import Shown
 from gameday.ab.edge import Edge
 from gameday.ab.judge import Judged, findings
 from gameday.ab.measures import Measured, Moments, measure, recovery_s
 from gameday.ab.plan import MIX_TEXT, OFF, PROBE, READS, Planned
+from gameday.ab.report import Experiment
 from gameday.ab.trial import Lab, Times, Trial
 from gameday.faults.fault import Refused
 from gameday.load.records import read_records
+from gameday.report import facts
 from gameday.verdict.seen import JudgedBy, Seen, see
 from gameday.verdict.verdict import Finding, Result, Weight, result_of
+from holdfast_tools.command_line import DATA
 
 _QUICK_SHARE: Final = 0.7
 """Of the capacity, when the edge is not searched for: above it at three attempts and a client's repeat."""
 _CAPACITY_S: Final = "45"
+_CACHED_S: Final = 10.0  # as long as the gateways may answer a search out of memory without anything being wrong
 _SETTLED_S: Final = 8.0
 """Requests that began so long ago have their answer: two attempts of 2 s, and what a client waits between them."""
 
@@ -39,6 +46,8 @@ class Course:
     judged: list[Judged] = field(default_factory=list)
     capacity: float | None = None
     edge: Edge | None = None
+    rate: float | None = None
+    began: float = field(default_factory=time.time)
 
     def take(self, runs: Sequence[Planned], rate: float | None, searches: bool) -> Result:
         """What was done until it was refused or interrupted is reported too."""
@@ -49,21 +58,42 @@ class Course:
             also.append(Finding(Weight.VOID, f"{str(error).capitalize()}."))
         except KeyboardInterrupt:
             also.append(Finding(Weight.VOID, "Interrupted."))
-        found = [*also, *findings(self.judged)]
-        report.write(self, found, result_of(found))
-        return result_of(found)
+        told = self._told([*also, *findings(self.judged)])
+        report.write(self.folder, told, [shown(trial) for trial in self.trials])
+        report.show(self.console, told, self.folder)
+        return told.result
 
     def _go(self, runs: Sequence[Planned], rate: float | None, searches: bool) -> None:
         if rate is None:
             self.capacity = self._measure_capacity()
             rate = self._search(self.capacity) if searches else _QUICK_SHARE * self.capacity
+        self.rate = rate
         self.console.print(f"the comparison runs at {rate:.0f} arrivals a second")
         for planned in runs:
             trial = self._tell_and_run(planned, rate * planned.case.share)
-            judged = Judged(planned, measured(trial), trial.load, trial.audit)
+            judged = Judged(planned, trial.rate, measured(trial), trial.load, trial.audit)
             self.trials.append(trial)
             self.judged.append(judged)
-            self.console.print(f"  {report.line(judged)}", highlight=False)
+            self.console.print(f"  {words.line(judged)}", highlight=False)
+
+    def _told(self, found: Sequence[Finding]) -> Experiment:
+        said = ""
+        if self.rate is not None and self.trials:
+            seconds = self.trials[0].planned.seconds
+            said = queries.sentence(queries.repeats(DATA, self.rate, seconds, self.lab.seed, _CACHED_S))
+        return Experiment(
+            result_of(found), found, self.judged, self.capacity, self.edge, self.rate, said, self._facts()
+        )
+
+    def _facts(self) -> dict[str, str]:
+        rate = "" if self.rate is None else f"{self.rate:.1f} arrivals a second, "
+        return {
+            "command": facts.command(),
+            "load": f"{rate}seed {self.lab.seed}, {MIX_TEXT}",
+            "began": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(self.began)),
+            "machine": facts.machine(),
+            "versions": facts.versions(),
+        }
 
     def _tell_and_run(self, planned: Planned, rate: float) -> Trial:
         self.console.print(f"{planned.case.name} #{planned.number}: {rate:.0f} a second", style="bold")
@@ -115,3 +145,9 @@ def healed(times: Times) -> bool:
     """Whether reads are back already, as far as all answers are known."""
     reads = [one for one in seen(times.folder) if one.journey == READS]
     return recovery_s(reads, times.lifted, times.ended - _SETTLED_S) is not None
+
+
+def shown(trial: Trial) -> Shown:
+    """The run as it is drawn."""
+    folder = trial.times.folder
+    return Shown(trial.planned, seen(folder), read_told(folder / "counters.jsonl"), trial.times.struck)

@@ -21,9 +21,10 @@ _NEVER: Final = 1e9
 
 @dataclass(frozen=True, slots=True)
 class Judged:
-    """One run as it is judged."""
+    """One run as it is judged. `rate`: arrivals a second."""
 
     planned: Planned
+    rate: float
     measured: Measured
     load: LoadFacts
     audit: tuple[AuditLine, ...]
