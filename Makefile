@@ -108,6 +108,13 @@ capacity: ## how many arrivals a second the healthy shop serves, into .holdfast/
 	@mkdir -p .holdfast
 	exec $(OUTSIDE) holdfast-capacity
 
+##@ To see what protections are worth
+.PHONY: ab
+AB = $(if $(RATE),--rate $(RATE)) $(if $(REPEATS),--repeats $(REPEATS)) $(if $(ONLY),--parts $(ONLY)) \
+  $(if $(SEED),--seed $(SEED))
+ab: setup ## the same load with protections on, off, and each off in turn, an hour: QUICK=1 for on and off once, in 6 minutes
+	@exec $(BIN)/holdfast-ab --on $(ON) $(if $(QUICK),--quick) $(AB)
+
 ##@ To look inside (ON=docker: the containers')
 .PHONY: psql topic index trace
 psql: ## PostgreSQL's prompt

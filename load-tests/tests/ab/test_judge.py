@@ -6,7 +6,7 @@ import pytest
 
 from gameday.ab.judge import Judged, findings
 from gameday.ab.measures import Measured
-from gameday.ab.plan import ABLATION, CONTROLS, FULL, OFF, ON, SHORT, Case, Planned, planned, takes_s
+from gameday.ab.plan import ABLATION, CONTROLS, FULL, OFF, ON, QUICK, Case, Planned, planned, takes_s
 from gameday.verdict.verdict import AuditLine, LoadFacts, Result, result_of
 
 UP = Measured(
@@ -120,4 +120,4 @@ def test_each_protection_is_left_out_once() -> None:
 
 
 def test_the_quick_form_takes_at_most_six_minutes() -> None:
-    assert takes_s(planned(("comparison",), 1, SHORT), measures=True, searches=False) + 80 <= 360
+    assert takes_s(planned(("comparison",), 1, QUICK), measures=True, searches=False) + 80 <= 360

@@ -1,6 +1,8 @@
 """The comparison on one time axis, the trigger shaded; and controls and ablation as small multiples."""
 
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from functools import partial
 from typing import Any, Final
 
 import matplotlib as mpl
@@ -9,6 +11,7 @@ from matplotlib.figure import Figure
 from gameday.ab import curves
 from gameday.ab.curves import Shown
 from gameday.ab.judge import Judged
+from gameday.ab.plan import PAUSED
 from gameday.report.charts import COLOURS, SHADE, STYLE, WIDTH_IN, svg
 from gameday.report.series import Curve
 
@@ -22,36 +25,42 @@ _ACROSS: Final = 3
 _MOST_REASONS: Final = 6
 
 Of = Callable[[Shown], Curve]
+Draw = Callable[[Any], None]
+
+
+@dataclass(frozen=True, slots=True)
+class _Sides:
+    """The runs of both sides, drawn into one plot."""
+
+    off: Sequence[Shown]
+    on: Sequence[Shown]
+
+    @property
+    def first(self) -> Shown:
+        return [*self.off, *self.on][0]
+
+    @property
+    def tells_all(self) -> bool:
+        """Whether query-service could be asked; from outside containers it cannot."""
+        return any(place.startswith(PAUSED) for place in self.first.told)
+
+    def draw(self, axis: Any, of: Of, linestyle: str = "-") -> None:
+        _side(axis, self.off, of, OFF_COLOUR, "off", linestyle)
+        _side(axis, self.on, of, ON_COLOUR, "on", linestyle)
+
+    def of(self, of: Of) -> Draw:
+        return lambda axis: self.draw(axis, of)
+
+    def hop(self, field: str) -> Draw:
+        return self.of(lambda run: curves.calls_a_read(run, field))
 
 
 def comparison(off: Sequence[Shown], on: Sequence[Shown]) -> str:
     """Every panel with both sides in it, as an `<svg>` element; "" when neither was run."""
-    both = [*off, *on]
-    if not both:
+    if not [*off, *on]:
         return ""
-
-    def sides(of: Of, **how: Any) -> Callable[[Any], None]:
-        def drawn(axis: Any) -> None:
-            _side(axis, off, of, OFF_COLOUR, "off", **how)
-            _side(axis, on, of, ON_COLOUR, "on", **how)
-
-        return drawn
-
-    def hop(field: str) -> Callable[[Any], None]:
-        return sides(lambda run: curves.calls_a_read(run, field))
-
-    panels: list[tuple[str, Callable[[Any], None]]] = [
-        ("Reads a second: offered (grey) and good", lambda axis: _throughput(axis, both[0], sides)),
-        ("Reads: p50 (line) and p99 (dashed) from the intended start, ms", lambda axis: _latency(axis, sides)),
-        ("Attempts of a client for one read", sides(curves.client_attempts)),
-        ("Attempts gateway → query-service for one read", hop("to_query")),
-        ("Attempts query-service → Elasticsearch for one read", hop("to_store")),
-        ("Wasted work: answers a second that nobody waited for any more", sides(curves.wasted)),
-        ("Carts and checkouts, which need nothing of what is paused: % good",
-         sides(lambda run: curves.good_share(run, lambda one: one.others))),
-        *((f"{name}: not served a second, by reason", lambda axis, runs=runs: _reasons(axis, runs[0]))
-          for name, runs in (("off", off), ("on", on)) if runs),
-    ]  # fmt: skip
+    sides = _Sides(off, on)
+    panels, first = _panels(sides), sides.first
     with mpl.rc_context(STYLE):
         figure = Figure(figsize=(WIDTH_IN, _PANEL_IN * len(panels)), layout="constrained")
         axes = figure.subplots(len(panels), 1, sharex=True, squeeze=False)
@@ -62,11 +71,30 @@ def comparison(off: Sequence[Shown], on: Sequence[Shown]) -> str:
             axis.legend(loc="upper left", bbox_to_anchor=(1.0, 1.05), handlelength=1.2)
             if axis.get_yscale() == "linear":
                 axis.set_ylim(bottom=0)
-            axis.axvspan(0, both[0].planned.case.trigger_s, color=SHADE, zorder=-1, linewidth=0)
-        first = both[0]
-        axes[-1][0].set_xlim(-first.planned.shape.quiet_s, first.seconds - first.planned.shape.quiet_s)
+            axis.axvspan(0, first.planned.case.trigger_s, color=SHADE, zorder=-1, linewidth=0)
+        _limit(axes[-1][0], first)
         axes[-1][0].set_xlabel("seconds since the trigger began")
         return svg(figure)
+
+
+def _panels(sides: _Sides) -> Sequence[tuple[str, Draw]]:
+    inside: Sequence[tuple[str, Draw]] = [
+        ("Attempts query-service → Elasticsearch for one read", sides.hop("to_store")),
+        ("Wasted work: answers a second that nobody waited for any more", sides.of(curves.wasted)),
+    ]
+    return [
+        ("Reads a second: offered and good", lambda axis: _throughput(axis, sides)),
+        ("Reads: p50 (line) and p99 (dashed) from the intended start, ms", lambda axis: _latency(axis, sides)),
+        ("Attempts of a client for one read", sides.of(curves.client_attempts)),
+        ("Attempts gateway → query-service for one read", sides.hop("to_query")),
+        *(inside if sides.tells_all else ()),
+        (
+            "Carts and checkouts, which need nothing of what is paused: % good",
+            sides.of(lambda run: curves.good_share(run, lambda one: one.others)),
+        ),
+        *(("off: not served a second, by reason", partial(_reasons, run=run)) for run in sides.off[:1]),
+        *(("on: not served a second, by reason", partial(_reasons, run=run)) for run in sides.on[:1]),
+    ]
 
 
 def multiples(cases: Sequence[tuple[Judged, Shown]], off: Sequence[Shown], on: Sequence[Shown]) -> str:
@@ -81,8 +109,7 @@ def multiples(cases: Sequence[tuple[Judged, Shown]], off: Sequence[Shown], on: S
             axis.set_axis_off()
         for (judged, shown), axis in zip(cases, axes.flat, strict=False):
             _small(axis, judged, shown, off, on)
-        first = cases[0][1]
-        axes[0][0].set_xlim(-first.planned.shape.quiet_s, first.seconds - first.planned.shape.quiet_s)
+        _limit(axes[0][0], cases[0][1])
         figure.supylabel("reads, % good", fontsize=9)
         figure.supxlabel("seconds since the trigger began", fontsize=9)
         return svg(figure)
@@ -107,27 +134,38 @@ def _reads_share(run: Shown) -> Curve:
     return curves.good_share(run, lambda one: one.reads)
 
 
-def _side(axis: Any, runs: Sequence[Shown], of: Of, colour: str, name: str, linestyle: str = "-") -> None:
+def _side(axis: Any, runs: Sequence[Shown], of: Of, colour: str, name: str, linestyle: str) -> None:
     """Each run thin, their median thick."""
     drawn = [of(run) for run in runs]
     for curve in drawn if len(drawn) > 1 else ():
         axis.plot(curve.at, curve.values, color=colour, linewidth=0.5, alpha=0.35)
     if drawn:
         middle = curves.middle(drawn)
-        axis.plot(middle.at, middle.values, color=colour, linewidth=1.4, linestyle=linestyle, label=name or None)
+        axis.plot(
+            middle.at, middle.values, color=colour, linewidth=1.4, linestyle=linestyle, label=_label(name, linestyle)
+        )
 
 
-def _throughput(axis: Any, run: Shown, sides: Callable[..., Callable[[Any], None]]) -> None:
-    curve = curves.offered(run)  # the same seed: the same in every run
+def _label(name: str, linestyle: str) -> str | None:
+    """Dashed lines are of the same side as whole ones: one entry is enough."""
+    return name if linestyle == "-" else None
+
+
+def _throughput(axis: Any, sides: _Sides) -> None:
+    curve = curves.offered(sides.first)  # the same seed: the same in every run
     axis.plot(curve.at, curve.values, color=_OFFERED_COLOUR, linewidth=1.0, label="offered")
-    sides(curves.goodput)(axis)
+    sides.draw(axis, curves.goodput)
 
 
-def _latency(axis: Any, sides: Callable[..., Callable[[Any], None]]) -> None:
-    sides(lambda run: curves.latency(run, 50))(axis)
-    sides(lambda run: curves.latency(run, 99), linestyle="--")(axis)
+def _latency(axis: Any, sides: _Sides) -> None:
+    sides.draw(axis, lambda run: curves.latency(run, 50))
+    sides.draw(axis, lambda run: curves.latency(run, 99), linestyle="--")
     axis.set_yscale("log")
     axis.yaxis.set_major_formatter("{x:g}")
+
+
+def _limit(axis: Any, run: Shown) -> None:
+    axis.set_xlim(-run.planned.shape.quiet_s, run.seconds - run.planned.shape.quiet_s)
 
 
 def _reasons(axis: Any, run: Shown) -> None:

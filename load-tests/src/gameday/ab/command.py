@@ -12,24 +12,26 @@ from rich.console import Console
 
 from gameday.ab import plan
 from gameday.ab.course import Course
-from gameday.ab.plan import FULL, PARTS, PAUSED, SHORT, Planned
+from gameday.ab.plan import FULL, PARTS, PAUSED, QUICK, Planned
 from gameday.ab.switches import Switches
 from gameday.ab.trial import Lab
 from gameday.chaos.estimate import spoken
 from gameday.chaos.own_shop import own_shop
 from gameday.chaos.preparation import REPORTS, metrics, new_folder
+from gameday.faults.cli import Parser
 from gameday.faults.fault import Fault, Kind, Refused
 from gameday.target import target
 from gameday.verdict.verdict import Result
 
 _HIGHEST_SEED: Final = 2**31
+_WIDTH: Final = 130  # of a log file, where nobody says
 _RATES: Final = (1.0, 1000.0)
 
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Exit code 0: the claim holds, 1: it does not, 2: nothing could be said, or the command was refused."""
     options = _options().parse_args(argv)
-    signal.signal(signal.SIGTERM, _interrupt)
+    before = signal.signal(signal.SIGTERM, _interrupt)
     try:
         folder = new_folder(options.reports, "ab")
         try:
@@ -42,6 +44,8 @@ def main(argv: Sequence[str] | None = None) -> int:
         print(f"holdfast-ab: {error}", file=sys.stderr)
     except KeyboardInterrupt:
         print("holdfast-ab: interrupted; the shop is calm and protected", file=sys.stderr)
+    finally:
+        signal.signal(signal.SIGTERM, before)
     return 2
 
 
@@ -50,7 +54,7 @@ def _interrupt(*_: Any) -> None:
 
 
 def _options() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(prog="holdfast-ab", description=__doc__)
+    parser = Parser(prog="holdfast-ab", description=__doc__)
     parser.add_argument("--quick", action="store_true", help="off and on once, without controls and ablation")
     parser.add_argument("--parts", type=_parts, default=PARTS, help=f"some of {','.join(PARTS)} (all)")
     parser.add_argument("--repeats", type=_repeats, default=3, help="of off and on, alternating; the median counts (3)")
@@ -98,14 +102,14 @@ def _rate(text: str) -> float:
 
 def _run(options: argparse.Namespace, folder: Path) -> Result:
     """Checks that all can be done, says how long it takes, and does it. Raises Refused before the first run."""
-    console = Console(soft_wrap=True)
+    console = Console(soft_wrap=True, width=None if sys.stdout.isatty() else _WIDTH)
     shop = target(options.on)
     shop.faults.check(Fault(PAUSED, Kind.PAUSE, plan.TRIGGER_S))
     switches = Switches(shop.gateways[0], options.admin_email, options.admin_password)
     if off := switches.off():
         raise Refused(f"protections are off already: {', '.join(off)}; switch them on first")
     runs: Sequence[Planned] = (
-        plan.planned(("comparison",), 1, SHORT) if options.quick else plan.planned(options.parts, options.repeats, FULL)
+        plan.planned(("comparison",), 1, QUICK) if options.quick else plan.planned(options.parts, options.repeats, FULL)
     )
     takes_s = plan.takes_s(runs, measures=not options.rate, searches=not (options.rate or options.quick))
     console.print(f"{len(runs)} runs, about {spoken(takes_s)} in all")

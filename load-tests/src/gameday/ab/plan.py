@@ -21,7 +21,7 @@ LOW: Final = 0.25
 """Of the comparison's rate: three attempts at two hops and a client's repeat stay below the capacity."""
 OVERHEAD_S: Final = 35.0
 """Of one run: shoppers are prepared before it, the shop drains and is audited after. For the estimate only."""
-CAPACITY_S: Final = 60.0
+CAPACITY_S: Final = 45.0
 PROBES: Final = 4
 """Of the search for the edge, as a rule. For the estimate only."""
 
@@ -37,6 +37,7 @@ class Shape:
 
 FULL: Final = Shape(quiet_s=30.0, after_s=90.0)
 SHORT: Final = Shape(quiet_s=15.0, after_s=60.0)
+QUICK: Final = Shape(quiet_s=10.0, after_s=45.0)
 PROBE: Final = Shape(quiet_s=10.0, after_s=40.0)
 
 

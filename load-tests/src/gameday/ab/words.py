@@ -6,8 +6,8 @@ from gameday.ab.judge import Judged, middle, of_case
 from gameday.ab.measures import Measured
 
 COLUMNS = (
-    "run", "a second", "good before", "back after", "good in last 30 s", "good a second then", "attempts a read",
-    "carts, checkouts", "their p99 ms", "sent late ms", "audit",
+    "run", "good before", "back after", "good at the end", "a second", "attempts", "carts", "p99 ms", "sent late ms",
+    "audit",
 )  # fmt: skip
 
 
@@ -16,7 +16,7 @@ def cells(run: Judged) -> Sequence[str]:
     seen = run.measured
     differences = sum(line.differences for line in run.audit)
     return [
-        run.name, f"{run.rate:.0f}", f"{seen.quiet:.1%}", back(seen), f"{seen.last:.1%}",
+        run.name, f"{seen.quiet:.1%}", back(seen), f"{seen.last:.1%}",
         f"{seen.goodput:.0f} of {seen.offered:.0f}", f"{seen.attempts:.2f}", f"{seen.unrelated:.1%}",
         f"{seen.unrelated_p99_ms:.0f}", f"{run.load.lag_p99_ms:.0f}", f"{differences}" if run.audit else "not made",
     ]  # fmt: skip
@@ -29,7 +29,7 @@ def back(seen: Measured) -> str:
 
 def line(run: Judged) -> str:
     """One run while the others go on."""
-    named = zip(COLUMNS[2:], cells(run)[2:], strict=True)
+    named = zip(COLUMNS[1:], cells(run)[1:], strict=True)
     return ", ".join(f"{name} {cell}" for name, cell in named)
 
 
