@@ -56,6 +56,14 @@ def test_a_shop_that_is_not_switched_whole_is_refused(serve: Serve, answer: Told
         switches(shop(serve, answer)).switch_off(["breaker"])
 
 
+def test_with_patience_a_flooded_process_is_asked_again(serve: Serve) -> None:
+    answers = iter([Told(200, told([], unreached=("query-1",))), Told(200, told([], [])), Told(200, told(["probe"]))])
+    gateway = serve(lambda asked: Told(201, {"token": "t"}) if asked.path == "/api/sessions" else next(answers))
+    switches(gateway).switch_off([], patience_s=5.0)
+    with pytest.raises(Refused):
+        switches(gateway).switch_off([])
+
+
 def test_a_refused_sign_in_is_named(serve: Serve) -> None:
     with pytest.raises(Refused, match=r"refused the sign-in of admin@holdfast\.example: 401"):
         switches(shop(serve, Told(200, told([])), entry=Told(401, {}))).off()

@@ -1,6 +1,7 @@
 """The shop's protections, switched in every process at once through a gateway (demo mode only)."""
 
 import secrets
+import time
 from collections.abc import Sequence
 from typing import Any, Final
 
@@ -10,6 +11,7 @@ from gameday.faults.fault import Refused
 from holdfast.resilience.protections import Protection
 
 _WITHIN_S: Final = 10.0  # a gateway that has just been flooded answers late
+_AGAIN_S: Final = 1.0
 
 
 class Switches:
@@ -23,8 +25,18 @@ class Switches:
         """What is off now; processes that differ are refused, since nobody could say what was measured."""
         return self._agreed(self._ask("GET", None))
 
-    def switch_off(self, off: Sequence[Protection]) -> None:
-        """From now on exactly these are off, in every process."""
+    def switch_off(self, off: Sequence[Protection], patience_s: float = 0.0) -> None:
+        """From now on exactly these are off, in every process; asked again for `patience_s` if some do not answer."""
+        ends_at = time.monotonic() + patience_s
+        while True:
+            try:
+                return self._switch(off)
+            except Refused:
+                if time.monotonic() > ends_at:
+                    raise
+            time.sleep(_AGAIN_S)
+
+    def _switch(self, off: Sequence[Protection]) -> None:
         told = self._agreed(self._ask("PUT", {"off": list(off)}))
         if set(told) != set(off):
             raise Refused(f"protections were not switched: off are {', '.join(told) or 'none'}")

@@ -20,6 +20,7 @@ from gameday.target import Target
 from gameday.verdict.verdict import AuditLine, LoadFacts
 
 _LOOK_EACH_S: Final = 0.5
+_ASK_EACH_S: Final = 3.0  # reading all requests of a run takes time that the shop would miss
 _SPARE_S: Final = 2.0  # the trigger is lifted here; by itself it ends so much later, if nobody is left to lift it
 _CALM_WITHIN_S: Final = 120.0  # what unprotected processes still hold ends a minute after its request came
 _CALM_MS: Final = 300.0
@@ -68,7 +69,7 @@ class Lab:
         """
         folder.mkdir(parents=True)
         with ExitStack() as after:
-            after.callback(self.switches.switch_off, ())
+            after.callback(self.switches.switch_off, (), patience_s=_CALM_WITHIN_S)
             self.switches.switch_off(planned.case.off)
             generator = Generator(folder, self.target.gateways, rate, planned.seconds, self.seed, mix=MIX_TEXT)
             counting = Counting(folder / "counters.jsonl", self.places)
@@ -94,13 +95,13 @@ class Lab:
         finally:
             self.target.faults.lift(PAUSED)
         lifted = time.time()
-        times = Times(generator.folder, began, struck, lifted, lifted)
-        while time.time() < lifted + shape.after_s - _LOOK_EACH_S and generator.lives():
-            time.sleep(_LOOK_EACH_S)
-            if healed is not None and healed(Times(generator.folder, began, struck, lifted, time.time())):
+        ends_at = lifted + shape.after_s
+        while (now := time.time()) < ends_at and generator.lives():
+            if healed is not None and healed(Times(generator.folder, began, struck, lifted, now)):
                 break
+            time.sleep(min(ends_at - now, _LOOK_EACH_S if healed is None else _ASK_EACH_S))
         generator.stop()
-        return Times(times.folder, began, struck, lifted, min(time.time(), lifted + shape.after_s))
+        return Times(generator.folder, began, struck, lifted, min(now, ends_at))
 
     def _calm(self) -> None:
         """Waits until reads are answered at once again. Raises Refused when they never are."""
