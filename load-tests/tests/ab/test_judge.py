@@ -103,6 +103,12 @@ def test_what_the_ablation_shows_is_no_bar() -> None:
     assert said([*both([DOWN], [UP]), *(judged(case, DOWN) for case in ABLATION)])[0] is Result.PASS
 
 
+def test_a_late_generator_in_the_ablation_does_not_void_the_claim_but_a_lost_order_fails_it() -> None:
+    late = LoadFacts(1_000, 1_000, 500.0)
+    assert said([*both([DOWN], [UP]), judged(ABLATION[0], DOWN, load=late)])[0] is Result.PASS
+    assert said([*both([DOWN], [UP]), judged(ABLATION[0], DOWN, differences=1)])[0] is Result.FAIL
+
+
 def test_off_and_on_alternate() -> None:
     assert [run.case.name for run in planned(("comparison",), 3, FULL)] == ["off", "on"] * 3
 
