@@ -8,8 +8,10 @@ import time
 from pathlib import Path
 
 import httpx
+import orjson
 import pytest
 
+from holdfast.resilience.protections import ALL
 from holdfast.testing.processes import ServiceProcess, free_port
 
 
@@ -26,6 +28,22 @@ def test_it_starts_with_every_dependency_down_and_serves_its_health(tmp_path: Pa
             assert "query_read_model_age_seconds NaN" in client.get("/metrics").text
     finally:
         process.kill()
+
+
+@pytest.mark.parametrize(
+    ("env", "off"), [({"CONTAINMENT": "off"}, list(ALL)), ({"PROTECTIONS_OFF": "cache,breaker"}, ["breaker", "cache"])]
+)
+def test_it_starts_without_the_protections_that_its_settings_name_and_warns(
+    tmp_path: Path, env: dict[str, str], off: list[str]
+) -> None:
+    log = tmp_path / "query.log"
+    process = ServiceProcess("query_service", env | {"ELASTICSEARCH_URL": "http://127.0.0.1:1"}, log).start()
+    try:
+        assert httpx.get(f"{process.url}/protections", timeout=5).json()["off"] == off
+    finally:
+        process.kill()
+    (warning,) = [line for line in map(orjson.loads, log.read_bytes().splitlines()) if "protections" in line["event"]]
+    assert (warning["event"], warning["level"], warning["off"]) == ("protections_off", "warning", off)
 
 
 def test_it_ends_when_told_to() -> None:
@@ -49,7 +67,7 @@ def test_it_ends_when_told_to() -> None:
 
 @pytest.mark.parametrize(
     ("name", "value"),
-    [("ELASTICSEARCH_URL", "search:9200"), ("TOKEN_PUBLIC_KEY", "no key")],
+    [("ELASTICSEARCH_URL", "search:9200"), ("TOKEN_PUBLIC_KEY", "no key"), ("PROTECTIONS_OFF", "breakers")],
 )
 def test_a_wrong_setting_stops_the_start_with_one_line_that_names_it(name: str, value: str) -> None:
     ended = subprocess.run(

@@ -1,6 +1,7 @@
 """When waiting for a version makes sense, on a fake clock; and the memory that makes each answer once."""
 
 import asyncio
+from collections.abc import Callable
 
 import pytest
 
@@ -39,6 +40,17 @@ def test_older_waits_than_the_last_twenty_are_forgotten() -> None:
     run_out(gate, 20, ran_out=False)
     run_out(gate, 9)
     assert not gate.closed
+
+
+def test_without_breakers_a_closed_gate_lets_everybody_wait(switch_off: Callable[..., None]) -> None:
+    gate = WaitGate(FakeClock())
+    run_out(gate, 10)
+    assert gate.enter() is None
+    switch_off("breaker")
+    assert gate.enter() is not None
+    assert gate.closed  # still shown
+    switch_off()
+    assert gate.enter() is None
 
 
 def test_waits_cut_short_say_nothing() -> None:

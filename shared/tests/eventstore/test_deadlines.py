@@ -200,6 +200,27 @@ async def test_a_full_pool_says_so_after_its_own_wait_and_serves_first_come_firs
     database.close()
 
 
+async def test_without_bulkheads_a_full_pool_is_waited_for_as_long_as_there_is_time(shop, switch_off):
+    database = Database(shop.dsn, pools={"checkout": PoolSettings(size=1, acquire_timeout_s=0.05)})
+
+    async def hold() -> None:
+        async with database.transaction(Deadline.after(5), pool="checkout"):
+            await asyncio.sleep(0.3)
+
+    async def wait() -> None:
+        async with database.transaction(Deadline.after(5), pool="checkout"):
+            pass
+
+    first = asyncio.create_task(hold())
+    await asyncio.sleep(0.1)
+    with pytest.raises(PoolExhausted):
+        await wait()
+    switch_off("bulkhead")
+    await wait()
+    await first
+    database.close()
+
+
 async def test_a_cancelled_transaction_frees_its_locks_and_its_connection(shop):
     await shop.add("1")
     locked = asyncio.Event()

@@ -2,6 +2,7 @@
 
 import asyncio
 from collections import Counter
+from collections.abc import Callable
 from typing import Any
 
 import httpx
@@ -11,6 +12,7 @@ from command_service.settings import Settings
 from command_service.testing.service import Service, Someone, refused, running
 from holdfast.contracts.consistency import decode_consistency
 from holdfast.resilience.deadline import Deadline
+from holdfast.resilience.errors import BulkheadFull
 
 ADA = {"email": "Ada@Example.org", "password": "correct horse", "name": "Ada"}
 
@@ -213,6 +215,21 @@ async def test_too_many_passwords_at_once_are_refused_at_once(service: Service) 
     busy = next(answer for answer in answers if answer.status_code == 503)
     assert refused(busy, 503, "bulkhead-full")
     assert 1 <= int(busy.headers["retry-after"]) <= 5
+
+
+async def test_without_bulkheads_everybody_queues_for_their_password(switch_off: Callable[..., None]) -> None:
+    passwords = Passwords(queue=1)
+    try:
+        switch_off("bulkhead")
+        checked = await asyncio.gather(*(passwords.verify(None, "correct horse") for _ in range(6)))
+        assert checked == [False] * 6
+        switch_off()
+        checked = await asyncio.gather(
+            *(passwords.verify(None, "correct horse") for _ in range(6)), return_exceptions=True
+        )
+        assert sum(isinstance(one, BulkheadFull) for one in checked) == 4
+    finally:
+        passwords.close()
 
 
 async def test_a_caller_that_gives_up_leaves_the_queue() -> None:

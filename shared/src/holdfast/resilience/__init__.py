@@ -17,6 +17,7 @@ deadline. The pieces, one small module each:
                 content=b"", deadline=deadline, policy=settings.READ); answer.status, .headers, .body, .replica,
                 .attempts; await client.close()
     dependencies  dependencies = Dependencies("gateway"); dependencies.add(client_or_guard); dependencies.status()
+    protections  PROTECTIONS.on("breaker"), PROTECTIONS.switch_off(["breaker", "cache"])
     settings    every value with its unit and reason
     clock       FakeClock for tests
 """

@@ -5,6 +5,7 @@ them, and the one that was asked (`/api/ops/protections`) passes the caller's to
 """
 
 import asyncio
+from typing import Final
 
 from fastapi import APIRouter, Depends, Request
 from fastapi.responses import Response
@@ -14,6 +15,8 @@ from holdfast.resilience.protections import PROTECTIONS
 from holdfast.service.auth import admin_caller
 from holdfast.service.context import current
 from holdfast.service.responses import json_response
+
+_KNOWN_AFTER_S: Final = 0.02  # a connection that was closed before its request was read is known to be by then
 
 
 async def _admins_only(request: Request) -> None:  # FastAPI would run a plain function on a thread
@@ -34,8 +37,8 @@ def switches_router(service: str, replica: str) -> APIRouter:
     @router.put("/protections", dependencies=[Depends(_admins_only)])
     async def put_protections(wanted: ProtectionsWanted) -> Response:
         # A process that was paused reads this late: its caller has named it as not reached, and may have switched
-        # the others back since. A connection that is closed is known to be once the loop has gone round.
-        await asyncio.sleep(0)
+        # the others back since.
+        await asyncio.sleep(_KNOWN_AFTER_S)
         current().require_caller()
         PROTECTIONS.switch_off(wanted.switched_off)
         return present()
