@@ -81,12 +81,15 @@ def test_a_dead_gateway_costs_one_attempt(serve: Serve) -> None:
     assert (exchange.last.outcome, exchange.attempts) == (Outcome.OK, 2)
 
 
-def test_retry_after_is_waited_for_and_the_other_gateway_asked(serve: Serve) -> None:
-    shedding, other = serve(Told(503, AWAY, {"Retry-After": "1"})), serve(GOOD)
+def test_retry_after_is_waited_for_at_the_gateway_that_said_it(serve: Serve) -> None:
+    shedding, other = serve(Told(503, AWAY, {"Retry-After": "1"}), GOOD), serve(GOOD)
     exchange = Client([shedding.url, other.url]).send(_add(), home=0)
     assert (exchange.first.outcome, exchange.first.code) == (Outcome.CONTAINED, "dependency-unavailable")
-    assert exchange.last.outcome is Outcome.OK
-    assert 1.0 <= other.asked[0].at - shedding.asked[0].at < 1.5
+    assert (exchange.last.outcome, exchange.last.gateway) == (Outcome.OK, 0)
+    first, again = shedding.asked
+    assert 1.0 <= again.at - first.at < 1.6
+    assert first.headers["idempotency-key"] == again.headers["idempotency-key"]
+    assert not other.asked
 
 
 def test_a_503_without_retry_after_is_a_failure_and_repeated_at_once(serve: Serve) -> None:

@@ -37,7 +37,7 @@ class Reply:
 
     @property
     def wait_s(self) -> float:
-        """Retry-After; 0 when nobody said to wait: the other gateway is asked at once."""
+        """Retry-After; 0 when nobody said to wait."""
         told = "" if self.answer is None else self.answer.headers.get("retry-after", "")
         return min(float(told), _LONGEST_WAIT_S) if told.isdigit() else 0.0
 
@@ -61,7 +61,7 @@ def steady_clock() -> Callable[[], float]:
 
 
 class Client:
-    """`tries` attempts at most, alternating between the gateways. `stopping`, once set, makes it wait for nothing."""
+    """`tries` attempts at most at one request. `stopping`, once set, makes it wait for nothing."""
 
     def __init__(
         self,
@@ -83,7 +83,10 @@ class Client:
         return len(self._wires)
 
     def send(self, ask: Ask, home: int) -> Exchange:
-        """Asks at gateway `home` first; a repeat is the same request, key and all, at the next one."""
+        """Asks at gateway `home` first; a repeat is the same request, key and all.
+
+        Whoever said when to come back is asked again then; without such an answer the other gateway is, at once.
+        """
         sent = self.now()
         first = reply = self._attempt(ask, home)
         first_ended = ended = self.now()
@@ -92,7 +95,8 @@ class Client:
             wait_s = reply.wait_s * (1 + _SPREAD * self._dice.random())
             if self.stopping.wait(wait_s) if wait_s else self.stopping.is_set():
                 break
-            reply = self._attempt(ask, home + attempts)
+            home += not wait_s
+            reply = self._attempt(ask, home)
             ended = self.now()
             attempts += 1
         return Exchange(sent, first, first_ended, reply, ended, attempts)

@@ -17,16 +17,16 @@ from gameday.load.client import TIMEOUT_S, TRIES, Client
 from gameday.load.crew import Admin, Crew
 from gameday.load.figures import Tally
 from gameday.load.folder import RunFolder
-from gameday.load.generator import Played
+from gameday.load.generator import LEAD_S, Played
 from gameday.load.market import read_market
 from gameday.load.mix import Step, WrongMix, parse, percents
 from gameday.load.options import number, refusing, whole
 from gameday.load.records import Record
+from gameday.load.schedule import poisson
 from holdfast_tools.command_line import UserError, add_data, add_shop, parser, urls
 
 _NAME: Final = "holdfast-load"
 _FLUSH_S: Final = 0.4
-_LEAD_S: Final = 0.2  # from the moment that `load.json` names to the first arrival's earliest
 _SHORT: Final = 0.99
 _LATE_MS: Final = 50.0
 
@@ -106,10 +106,11 @@ class Run:
             self._client.close()
 
     def _play(self, crew: Crew) -> None:
-        described = {"began": self._client.now() + _LEAD_S, **self._plan.described()}
-        self._folder.write(described)
         plan = self._plan
-        played = crew.play(plan.mix, plan.rate, plan.seconds, plan.seed, described["began"])
+        arrivals = poisson(plan.rate, plan.seconds, plan.seed, plan.mix)
+        described = {"began": self._client.now() + LEAD_S, **plan.described()}
+        self._folder.write(described)
+        played = crew.play(plan.mix, plan.rate, arrivals, described["began"])
         self._folder.records.flush()
         self._folder.write({**described, **played.described()})
         self._tell(played)

@@ -17,7 +17,7 @@ from gameday.load.preparation import Demand, Preparation
 from gameday.load.records import Outcome, Record
 from gameday.load.restocker import Restocker
 from gameday.load.scene import Book, Scene
-from gameday.load.schedule import poisson
+from gameday.load.schedule import Arrival
 from holdfast_tools.acks import AckFile
 from holdfast_tools.command_line import UserError
 
@@ -68,13 +68,13 @@ class Crew:
         self._crowd.most = int(_CROWD_S * rate)
         return Preparation(self._scene, self.client, self._record, self._crowd, Demand.of(mix, rate))
 
-    def play(self, mix: Sequence[Step], rate: float, seconds: float, seed: int, began: float) -> Played:
-        """A prepared crowd's run, with the restocker beside it."""
+    def play(self, mix: Sequence[Step], rate: float, arrivals: Sequence[Arrival], began: float) -> Played:
+        """The run of a crowd prepared for this mix and rate, with the restocker beside it."""
         beside = [
             gevent.spawn(self._restocker.run, rate),
             gevent.spawn(self._preparation(mix, rate).keep_up, rate),
         ]
         try:
-            return self._generator.play(poisson(rate, seconds, seed, mix), began)
+            return self._generator.play(arrivals, began)
         finally:
             gevent.killall(beside)

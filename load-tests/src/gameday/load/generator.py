@@ -19,7 +19,8 @@ from gameday.load.shopper import Shopper
 
 MOST_AT_ONCE: Final = 4000
 """Requests under way. With 2 s for each attempt that is 1,000 a second without any answer; memory must have an end."""
-_LEAD_S: Final = 0.1
+LEAD_S: Final = 0.5
+"""From the announcement of a schedule to its begin: time to clear away garbage."""
 _LONGEST_S: Final = 15.0  # two attempts of 2 s and the longest Retry-After between them are over by then
 
 

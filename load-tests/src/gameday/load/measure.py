@@ -19,10 +19,12 @@ from gameday.load.capacity import GOOD_SHARE, P99_MS, Probe, best, highest_good
 from gameday.load.client import Client
 from gameday.load.crew import Admin, Crew
 from gameday.load.figures import Tally
+from gameday.load.generator import LEAD_S
 from gameday.load.market import read_market
 from gameday.load.mix import Step, WrongMix, parse, percents
 from gameday.load.options import number, refusing
 from gameday.load.records import Outcome, Record
+from gameday.load.schedule import poisson
 from holdfast_tools.acks import AckFile, default_path
 from holdfast_tools.command_line import UserError, add_data, add_shop, parser, urls
 
@@ -59,7 +61,8 @@ class Measurement:
         gevent.sleep(_CALM_S)
         self._tally = Tally()
         self._seed += 1
-        played = self._crew.play(self.mix, rate, _PROBE_S, self._seed, self._client.now())
+        arrivals = poisson(rate, _PROBE_S, self._seed, self.mix)
+        played = self._crew.play(self.mix, rate, arrivals, self._client.now() + LEAD_S)
         good = self._tally.share(Outcome.OK, Outcome.DEGRADED, Outcome.REFUSED) * played.sent / max(1, played.planned)
         made = Probe(rate, played.planned, good, self._tally.percentile_ms(99), played.lag_p99_ms)
         self._console.print(str(made), highlight=False)

@@ -28,6 +28,7 @@ _AT_ONCE: Final = 8
 _PER_ARRIVAL: Final = 0.02  # of the rate, while the run goes: small beside what is measured
 _LINES_A_CART: Final = 1.7
 _LEAST: Final = 4
+_STOPPED: Final = "stopped"
 _ROUNDS: Final = 3  # somebody may have found a product sold out
 _WAYS: Final[Mapping[str, Sequence[str]]] = {
     "add": (),
@@ -74,12 +75,14 @@ class Preparation:
         self._dice = random.Random()
 
     def stock_up(self, seconds: float = START_S) -> int:
-        """Make a stock for so many seconds; how many came. Raises UserError when the shop does not serve them."""
+        """Make a stock for so many seconds; how many came. Raises UserError when not served, or when stopped."""
         before = len(self._crowd)
         for _ in range(_ROUNDS):
             missing = self._demand.missing(self._crowd, seconds)
             wanted = [call for call, count in missing.items() for _ in range(count)]
             troubles = [trouble for trouble in Pool(_AT_ONCE).imap_unordered(self._make, wanted) if trouble]
+            if _STOPPED in troubles:
+                raise UserError("stopped before the schedule began")
             if len(troubles) > len(wanted) / 2:
                 raise UserError(f"the shop does not serve new shoppers: {troubles[0]}")
         return len(self._crowd) - before
@@ -93,7 +96,9 @@ class Preparation:
                 self._make(max(missing, key=lambda call: missing[call]))
 
     def _make(self, call: str) -> str:
-        """A new guest who can make the call joins; else what the shop said instead."""
+        """A new guest who can make the call joins; else what was in the way."""
+        if self._client.stopping.is_set():
+            return _STOPPED
         trouble = self._did("session", None)
         if trouble:
             return trouble

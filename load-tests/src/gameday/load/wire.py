@@ -1,4 +1,7 @@
-"""One HTTP call on gevent: a kept connection, one limit of time over all of it, no repeat of its own."""
+"""One HTTP call on gevent: a kept connection, one limit of time over all of it, no hidden repeats.
+
+geventhttpclient parses; its own client repeats reads by itself, and its time limits are for each packet.
+"""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
