@@ -1,18 +1,16 @@
 """What each fault does to containers, and that it ends by itself. The containers have to be up already."""
 
-import random
 import signal
-import statistics
 import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
-import httpx
 import pytest
 
 import journeys
+from embedded import probes
 from gameday.faults.engine import Project
 from gameday.faults.fault import Fault, Faults, Kind, Refused
 from gameday.target import Target, target
@@ -32,7 +30,7 @@ def shop() -> Target:
 def faults(shop: Target) -> Iterator[Faults]:
     yield shop.faults
     shop.faults.calm()
-    eventually(lambda: all(shop.faults.serves(part) for part in shop.faults.parts()))
+    eventually(lambda: shop.faults.serves("gateway") and shop.faults.serves("payment"))
 
 
 def eventually(holds: Callable[[], object], within_s: float = 60) -> None:
@@ -42,22 +40,15 @@ def eventually(holds: Callable[[], object], within_s: float = 60) -> None:
         time.sleep(0.1)
 
 
-def answered(shop: Target, timeout_s: float = 1.0) -> list[bool]:
-    """Whether each gateway answers."""
-    return [_answers(url, timeout_s) for url in shop.gateways]
-
-
-def _answers(url: str, timeout_s: float) -> bool:
-    try:
-        return httpx.get(f"{url}/healthz", timeout=timeout_s, trust_env=False).status_code == 200
-    except httpx.TransportError:
-        return False
+def answered(shop: Target) -> list[bool]:
+    """Whether each gateway answers within a second."""
+    return [probes.get(int(url.rpartition(":")[2]), "/healthz") is not None for url in shop.gateways]
 
 
 @pytest.mark.parametrize("kind", [Kind.KILL, Kind.PAUSE, Kind.PARTITION])
 def test_a_gateway_does_not_answer_until_the_fault_ends_by_itself(shop: Target, faults: Faults, kind: Kind) -> None:
     assert answered(shop) == [True, True]
-    faults.inject(Fault("gateway-1", kind, for_s=4))
+    faults.inject(Fault("gateway-1", kind, for_s=6))
     assert sorted(answered(shop)) == [False, True]
     assert not faults.serves("gateway-1")
     assert faults.serves("gateway-2")
@@ -66,22 +57,14 @@ def test_a_gateway_does_not_answer_until_the_fault_ends_by_itself(shop: Target, 
     assert faults.suffering() == []
 
 
-def test_a_slow_gateway_answers_later(shop: Target, faults: Faults) -> None:
-    def mean_s() -> float:
-        took = []
-        for _ in range(20):
-            time.sleep(random.random() / 4)
-            began = time.monotonic()
-            assert _answers(shop.gateways[0], timeout_s=5)
-            took.append(time.monotonic() - began)
-        return statistics.mean(took)
+def test_a_slow_gateway_gives_fewer_answers_to_a_caller_who_waits_for_each(shop: Target, faults: Faults) -> None:
+    def answers_in_two_seconds() -> int:
+        ends_at = time.monotonic() + 2
+        return sum(all(answered(shop)) for _ in iter(lambda: time.monotonic() < ends_at, False))
 
-    healthy_s = mean_s()
+    healthy = answers_in_two_seconds()
     faults.inject(Fault("gateway", Kind.SLOW, for_s=60))
-    # a call waits 80 ms on average: with a probability of 0.8 for half of the 200 ms
-    assert mean_s() > healthy_s + 0.03
-    faults.lift("gateway")
-    assert mean_s() < healthy_s + 0.03
+    assert 0 < answers_in_two_seconds() < healthy / 2
 
 
 @pytest.mark.parametrize("kind", PROCESS_FAULTS)
@@ -91,7 +74,7 @@ import time
 from gameday.faults.engine import Project
 from gameday.faults.fault import Fault, Kind
 from gameday.target import target
-target("docker").faults.inject(Fault("payment", Kind.{kind.name}, for_s=4))
+target("docker").faults.inject(Fault("payment", Kind.{kind.name}, for_s=6))
 print("done", flush=True)
 time.sleep(60)
 """
@@ -129,7 +112,7 @@ async def test_a_payment_that_is_cut_off_is_found_again(shop: Target, faults: Fa
 async def test_a_payment_that_hangs_lets_checkouts_be_settled_later(shop: Target, faults: Faults) -> None:
     async with Shop(shop.gateways) as client:
         token = await journeys.with_cart(client, await journeys.product(client, 10))
-        faults.inject(Fault("payment", Kind.HANG, for_s=4))
+        faults.inject(Fault("payment", Kind.HANG, for_s=6))
         answer = await client.call("POST", "/api/checkout", token=token, body=journeys.CARD)
         assert answer.status == 202
         assert (await journeys.settled(client, token, answer.body["order_id"]))["status"] == "paid"
@@ -166,6 +149,6 @@ def test_what_is_down_cannot_be_paused(faults: Faults) -> None:
 
 
 def test_the_audit_is_clean_after_all_of_it(shop: Target) -> None:
-    result = shop.audit(Path("no-acks"), wait_s=60)
+    result = shop.audit(Path("no-acks"), wait_s=120)
     assert result.differences == 0, result.text
     assert "nothing is left to settle or to publish" in [row.claim for row in result.table]

@@ -1,9 +1,7 @@
 """What each fault does to local processes, and that it ends by itself: payment-service and two gateways, all real."""
 
 import os
-import random
 import signal
-import statistics
 import subprocess
 import sys
 import time
@@ -13,11 +11,12 @@ from pathlib import Path
 import httpx
 import pytest
 
+from embedded import probes
 from embedded.stack import Stack
 from gameday.faults.embedded import EmbeddedFaults
 from gameday.faults.fault import Fault, Kind, Refused
 
-SOON_S = 10.0
+SOON_S = 30.0
 VISA = {"amount": 500, "currency": "GBP", "payment_token": "tok_visa"}
 
 
@@ -45,13 +44,13 @@ def eventually(holds: Callable[[], object], within_s: float = SOON_S) -> None:
 def get(stack: Stack, part: str, timeout_s: float = SOON_S) -> float:
     """Seconds until the part has answered."""
     began = time.monotonic()
-    assert httpx.get(f"{stack.url(part)}/healthz", timeout=timeout_s, trust_env=False).status_code == 200
+    assert httpx.get(f"{stack.url(part)}/healthz", timeout=timeout_s, trust_env=False, verify=False).status_code == 200
     return time.monotonic() - began
 
 
 def charge(stack: Stack, order: str, timeout_s: float = SOON_S) -> httpx.Response:
     url = f"{stack.url('payment')}/charges/018f0000-0000-7000-8000-{order:0>12}"
-    return httpx.put(url, json=VISA, timeout=timeout_s, trust_env=False)
+    return httpx.put(url, json=VISA, timeout=timeout_s, trust_env=False, verify=False)
 
 
 def test_a_killed_part_does_not_answer_and_comes_back_by_itself(stack: Stack, faults: EmbeddedFaults) -> None:
@@ -72,18 +71,14 @@ def test_a_paused_part_hangs_until_its_time_is_over(stack: Stack, faults: Embedd
     eventually(lambda: faults.serves("payment"))
 
 
-def test_a_slow_part_answers_later(stack: Stack, faults: EmbeddedFaults) -> None:
-    def mean_s() -> float:
-        took = []
-        for _ in range(20):
-            time.sleep(random.random() / 10)
-            took.append(get(stack, "payment"))
-        return statistics.mean(took)
+def test_a_slow_part_gives_fewer_answers_to_a_caller_who_waits_for_each(stack: Stack, faults: EmbeddedFaults) -> None:
+    def answers_in_a_second() -> int:
+        ends_at, port = time.monotonic() + 1, int(stack.url("payment").rpartition(":")[2])
+        return sum(probes.get(port, "/healthz") is not None for _ in iter(lambda: time.monotonic() < ends_at, False))
 
-    healthy_s = mean_s()
+    healthy = answers_in_a_second()
     faults.inject(Fault("payment", Kind.SLOW, for_s=30, stopped_share=0.8))
-    # a call waits 32 ms on average: with a probability of 0.8 for half of the 80 ms
-    assert mean_s() > healthy_s + 0.015
+    assert 0 < answers_in_a_second() < healthy / 2
     assert not faults.serves("payment")
 
 
@@ -136,6 +131,7 @@ def test_a_fault_ends_though_its_tool_was_killed(stack: Stack, faults: EmbeddedF
     code = f"""
 import sys, time
 from pathlib import Path
+from embedded import probes
 from embedded.stack import Stack
 from gameday.faults.embedded import EmbeddedFaults
 from gameday.faults.fault import Fault, Kind

@@ -3,6 +3,7 @@
 import time
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from pathlib import Path
 from typing import Final
 
@@ -83,7 +84,7 @@ class DockerFaults:
 
     def _inject(self, part: str, container: Container, fault: Fault) -> None:
         """The keeper is there before the fault is, so that there is no moment at which nobody would end it."""
-        entry = Entry(fault.kind, time.time() + fault.for_s, fault.stopped_share)
+        entry = Entry(container.id, fault.kind, time.time() + fault.for_s, fault.stopped_share)
         with self._record.held(part):
             self._project.heal(part)
             self._record.write(part, entry)
@@ -94,6 +95,7 @@ class DockerFaults:
                 self._project.heal(part)
                 self._record.forget(part)
                 raise
+            self._record.write(part, replace(entry, ends_at=time.time() + fault.for_s))
 
     def _do(self, container: Container, kind: Kind) -> None:
         match kind:
@@ -109,15 +111,15 @@ class DockerFaults:
 
     def _lift(self, part: str, container: Container) -> bool:
         with self._record.held(part):
-            faulted = self._record.read(part) is not None
+            entry = self._record.read(part)
             healed = self._project.heal(part)
             self._record.forget(part)
         knobs = part == PAYMENT and _knobs(container).lift()
-        return faulted or healed or knobs
+        return healed or knobs or (entry is not None and entry.container == container.id)
 
     def _suffers(self, part: str, container: Container, networks: Sequence[str]) -> Suffering | None:
         entry = self._record.read(part)
-        if entry is not None:
+        if entry is not None and entry.container == container.id:
             return Suffering(part, _WORDS[entry.kind], entry.left_s)
         ails = container.ails(networks)
         return None if ails is None else Suffering(part, ails, None)

@@ -89,8 +89,10 @@ class Project:
         return dict(sorted(found, key=lambda pair: (pair[0], pair[1].running)))
 
     def heal(self, part: str) -> bool:
-        """Makes a part run in every network of the project; whether it did not before. Raises Refused."""
-        container, networks = self.containers()[part], self.networks()
+        """Makes a part, if there is such a one, run in every network; whether it did not before. Raises Refused."""
+        container, networks = self.containers().get(part), self.networks()
+        if container is None:
+            return False
         if container.paused:
             docker("unpause", container.id)
         elif not container.running:

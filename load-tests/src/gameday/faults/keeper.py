@@ -31,9 +31,13 @@ _TRIES: Final = 60
 def start(project: Project, record: Record, part: str, entry: Entry) -> None:
     """Starts the keeper of a fault that is on record; returns once it runs by itself. Raises Refused."""
     command = [sys.executable, "-m", "gameday.faults.keeper", project.name, str(record.directory), part, entry.token]
-    done = subprocess.run(command, stdin=subprocess.DEVNULL, capture_output=True, check=False, timeout=30)
+    try:
+        done = subprocess.run(command, stdin=subprocess.DEVNULL, capture_output=True, check=False, timeout=30)
+    except subprocess.TimeoutExpired as error:
+        raise Refused(f"{part} is left alone: nobody would be there in time to end its fault") from error
     if done.returncode:
-        raise Refused(f"nobody would end the fault: {done.stderr.decode(errors='replace').strip()}")
+        said = done.stderr.decode(errors="replace").strip().splitlines() or [str(done.returncode)]
+        raise Refused(f"{part} is left alone: nobody would end its fault: {said[-1]}")
 
 
 class Keeper:
@@ -41,7 +45,6 @@ class Keeper:
 
     def __init__(self, project: Project, record: Record, part: str, token: str) -> None:
         self._project, self._record, self._part, self._token = project, record, part, token
-        self._container = project.containers()[part].id
 
     def keep(self) -> None:
         """Returns when the fault has been ended, by this keeper or by others."""
@@ -63,7 +66,7 @@ class Keeper:
         began = time.monotonic()
         for do, until_s in (("pause", entry.stopped_share * SLOW_PERIOD_S), ("unpause", SLOW_PERIOD_S)):
             with contextlib.suppress(Refused):
-                self._if_current(partial(docker, do, self._container))
+                self._if_current(partial(docker, do, entry.container))
             time.sleep(max(0.0, began + until_s - time.monotonic()))
 
     def _current(self) -> Entry | None:

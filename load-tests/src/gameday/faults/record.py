@@ -14,8 +14,12 @@ from gameday.faults.fault import Kind
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """One fault in effect; `ends_at` in seconds of the Unix epoch, `token` tells it from one that took its place."""
+    """One fault in effect on the container with that id, which may be gone by now.
 
+    `ends_at` is in seconds of the Unix epoch, `token` tells the fault from one that took its place.
+    """
+
+    container: str
     kind: Kind
     ends_at: float
     stopped_share: float
