@@ -106,7 +106,17 @@ load: ## shoppers who come anyway: RATE=30 a second for SECONDS=60; or USERS=50 
 	  --out reports/load-$$(date -u +%Y%m%dT%H%M%SZ)
 capacity: ## how many arrivals a second the healthy shop serves, into .holdfast/capacity.json (up to 3 minutes)
 	@mkdir -p .holdfast
-	exec $(OUTSIDE) holdfast-capacity
+	exec $(OUTSIDE) holdfast-capacity $(if $(filter docker,$(ON)),--out .holdfast/capacity-docker.json)
+
+##@ To see it survive (ON=docker: the containers; SEED=, RUNS= of each experiment; local processes are started if none run)
+.PHONY: chaos chaos-quick experiments
+CHAOS = $(BIN)/holdfast-chaos --on $(ON) --start $(if $(SEED),--seed $(SEED)) $(if $(RUNS),--runs $(RUNS))
+chaos: setup ## kill, pause and slow parts while shoppers shop, and judge it, 50 minutes: EXPERIMENT=projector-paused for one
+	@$(CHAOS) $(EXPERIMENT)
+chaos-quick: setup ## three of them with short phases, in 5 minutes; or EXPERIMENT=
+	@$(CHAOS) --quick $(EXPERIMENT)
+experiments: ## their names
+	@$(BIN)/holdfast-chaos --list
 
 ##@ To see what protections are worth
 .PHONY: ab

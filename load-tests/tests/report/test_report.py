@@ -59,7 +59,7 @@ def test_the_page_is_one_file_with_every_figure(tmp_path: Path) -> None:
     assert references.found == []
     assert html.count("<svg") == 1
     assert "Elasticsearch &lt;is&gt; killed" in html
-    assert "The breaker opened 0.5 to 1.0 s after the fault." in html
+    assert "The breaker opened 0.0 to 1.0 s after the fault." in html
     assert ">1,190 of 1,190<" in html
     assert all(f">{row.name}<" in html for row in report.verdict.rows)
     for title in ("Blast radius", "Throughput", "Latency", "Attempts", "Not served", "Breakers", "Outbox"):
@@ -126,6 +126,13 @@ def test_attempts_at_a_hop_are_counted_between_samples_and_not_over_a_restart() 
     curves = series.hop_attempts(samples, BEGAN)
     assert list(curves) == ["gateway → query"]
     assert curves["gateway → query"].values == [1.5, 1.1]
+
+
+def test_attempts_at_elasticsearch_are_a_hop_too() -> None:
+    name = 'query_elasticsearch_attempts_total{number="%d"}'
+    one, two = {name % 1: 10.0}, {name % 1: 20.0, name % 2: 20.0}
+    curves = series.hop_attempts([counted(0, **{"query-1": one}), counted(1, **{"query-1": two})], BEGAN)
+    assert curves["query → elasticsearch"].values == [3.0]
 
 
 def test_breakers_are_bands_without_gaps() -> None:

@@ -8,7 +8,7 @@ from fabricated import BEGAN, Run, breaker_open, change, elasticsearch_killed, h
 from gameday.load.records import Outcome
 from gameday.verdict.expect import Expect, Hypothesis
 from gameday.verdict.phases import Phase
-from gameday.verdict.seen import JudgedBy
+from gameday.verdict.seen import JudgedBy, see
 from gameday.verdict.verdict import AuditLine, LoadFacts, Result, Verdict
 
 
@@ -31,7 +31,7 @@ def test_what_the_matrix_promises_passes() -> None:
     assert browse.containment.quick_after_s == 0.5
     assert browse.containment.caught == 10
     assert browse.healthy_s == 0
-    assert verdict.opened_s == (0.5, 1.0)
+    assert verdict.opened_s == (0.0, 1.0)
 
 
 def test_too_many_failures_of_a_journey_that_does_not_need_the_part_fail_the_run() -> None:
@@ -97,7 +97,7 @@ def test_another_answer_than_the_promised_one_fails_the_run() -> None:
     ("samples", "words"),
     [
         ([], "No breaker of calls to elasticsearch was seen open during the fault, bar 2 s."),
-        (breaker_open(4, 60), "The breaker of elasticsearch opened 3.5 s after the fault, bar 2 s."),
+        (breaker_open(4, 60), "The breaker of elasticsearch opened 2.5 s after the fault, bar 2 s."),
     ],
 )
 def test_a_breaker_that_opens_late_or_never_fails_the_run(samples: list, words: str) -> None:  # type: ignore[type-arg]
@@ -188,6 +188,13 @@ def test_a_request_under_way_when_the_fault_struck_belongs_to_the_fault() -> Non
     caught = record("account", fault.began - 0.5, Outcome.FAILED, ms=2000)
     row = next(row for row in Run(records=[*healthy_records(), caught]).verdict().rows if row.name == "account")
     assert (row.phases[Phase.HEALTHY].requests, row.phases[Phase.FAULT].failed) == (0, 1)
+
+
+def test_time_at_a_dead_port_is_the_clients_and_a_503_is_the_shops() -> None:
+    at_the_other = replace(record("cart", BEGAN, ms=2030), first_outcome=Outcome.FAILED, first_ms=2000, attempts=2)
+    assert [round(one.ms) for one in see([at_the_other], JudgedBy.FINAL)] == [30]
+    shed = replace(at_the_other, first_outcome=Outcome.CONTAINED)
+    assert [round(one.ms) for one in see([shed], JudgedBy.FINAL)] == [2030]
 
 
 def test_whoever_finds_one_gateway_dead_is_judged_by_the_other_ones_answer() -> None:

@@ -14,11 +14,12 @@ import httpx
 from gameday.ab.counters import Counting
 from gameday.ab.plan import MIX_TEXT, PAUSED, Planned
 from gameday.ab.switches import Switches
-from gameday.chaos.generator import Generator
+from gameday.chaos.generator import HOLDFAST_LOAD, Generator
 from gameday.faults.fault import Fault, Kind, Refused
 from gameday.target import Target
 from gameday.verdict.verdict import AuditLine, LoadFacts
 
+_PROGRAM: Final = (*HOLDFAST_LOAD, "--mix", MIX_TEXT)
 _LOOK_EACH_S: Final = 0.5
 _ASK_EACH_S: Final = 3.0  # reading all requests of a run takes time that the shop would miss
 _SPARE_S: Final = 2.0  # the trigger is lifted here; by itself it ends so much later, if nobody is left to lift it
@@ -71,7 +72,7 @@ class Lab:
         with ExitStack() as after:
             after.callback(self.switches.switch_off, (), patience_s=_CALM_WITHIN_S)
             self.switches.switch_off(planned.case.off)
-            generator = Generator(folder, self.target.gateways, rate, planned.seconds, self.seed, mix=MIX_TEXT)
+            generator = Generator(_PROGRAM, folder, self.target.gateways, rate, planned.seconds, self.seed)
             counting = Counting(folder / "counters.jsonl", self.places)
             after.callback(counting.stop)
             after.callback(generator.stop)

@@ -15,13 +15,13 @@ from gameday.chaos.definition import Definition
 from gameday.chaos.gate import summarise
 from gameday.chaos.own_shop import own_shop
 from gameday.chaos.pace import FULL, QUICK, Pace
-from gameday.chaos.preparation import REPORTS, check, metrics, new_folder
+from gameday.chaos.preparation import REPORTS, alone, check, metrics, new_folder, writable
 from gameday.chaos.progress import Progress
 from gameday.chaos.run import Run, Setup
 from gameday.faults.fault import Refused
 from gameday.report.files import Report
 from gameday.report.terminal import show, terminal
-from gameday.target import target
+from gameday.target import Target, target
 from gameday.verdict.verdict import Result
 
 _HIGHEST_SEED: Final = 2**31
@@ -36,8 +36,11 @@ def main() -> int:
     logging.getLogger("chaostoolkit").setLevel(logging.CRITICAL + 1)  # the journal holds it; the terminal is ours
     try:
         chosen = [shelf.find(name) for name in _names(options)]
+        writable(options.reports)
         with own_shop(options.on, wanted=options.start):
-            return _run(chosen, options).exit_code
+            shop = target(options.on)
+            with alone():
+                return _run(chosen, shop, options).exit_code
     except Refused as error:
         print(f"holdfast-chaos: {error}", file=sys.stderr)
         return 2
@@ -78,35 +81,38 @@ def _names(options: argparse.Namespace) -> Sequence[str]:
     return [name for name in names for _ in range(options.runs)]
 
 
-def _run(chosen: Sequence[Definition], options: argparse.Namespace) -> Result:
+def _run(chosen: Sequence[Definition], shop: Target, options: argparse.Namespace) -> Result:
     """Checks everything, says how long it takes, then runs one after the other. Raises Refused before that."""
     console = terminal()
-    shop = target(options.on)
     for definition in chosen:
         check(definition, shop)
-    pace = QUICK if options.quick else FULL
-    several = len(chosen) > 1
-    folder = new_folder(options.reports, ("quick" if options.quick else "gate") if several else chosen[0].name)
-    measured = capacity.read()
+    measured = capacity.read(shop.on)
     if measured is None:
         console.print("the capacity of this machine is not known yet: it is measured first, about 3 minutes")
-        measured = capacity.measure(shop.gateways)
+        measured = capacity.measure(shop.on, shop.gateways)
+    pace = QUICK if options.quick else FULL
     _say_how_long(console, chosen, pace, measured)
-    reports: list[tuple[Path, Report]] = []
     with Progress(console) as progress:
         setup = Setup(shop, metrics(shop), pace, measured, options.seed, progress.told)
+        if len(chosen) == 1:
+            run = Run(chosen[0], setup, new_folder(options.reports, chosen[0].name))
+            return _one(run, progress, console).verdict.result
+        folder = new_folder(options.reports, "quick" if options.quick else "gate")
+        reports: list[tuple[Path, Report]] = []
         for definition in chosen:
-            run = Run(definition, setup, new_folder(folder, definition.name) if several else folder)
-            progress.begins(definition.title)
-            report = conduct(run)
-            reports.append((run.folder, report))
-            show(console, report)
-            console.print(f"report: {run.folder / 'report.html'}\n")
+            run = Run(definition, setup, new_folder(folder, definition.name))
+            reports.append((run.folder, _one(run, progress, console)))
             if run.interrupted_by_hand:
                 break
-    if not several:
-        return reports[0][1].verdict.result
     return summarise(console, folder, reports, len(chosen))
+
+
+def _one(run: Run, progress: Progress, console: Console) -> Report:
+    progress.begins(run.definition.title)
+    report = conduct(run)
+    show(console, report)
+    console.print(f"report: {run.folder / 'report.html'}\n")
+    return report
 
 
 def _say_how_long(console: Console, chosen: Sequence[Definition], pace: Pace, measured: float) -> None:

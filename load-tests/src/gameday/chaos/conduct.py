@@ -12,7 +12,6 @@ _SETTINGS = {"runtime": {"rollbacks": {"strategy": "always"}}}
 
 def conduct(run: Run) -> Report:
     """From calm to calm. Raises Refused when it could not be brought to its end."""
-    run.calm()
     current.begin(run)
     try:
         journal = run_experiment(run.definition.raw, settings=_SETTINGS)

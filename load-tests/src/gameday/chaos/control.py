@@ -25,6 +25,7 @@ def before_experiment_control(context: dict[str, Any], **_: Any) -> None:
     except (Stopped, Refused) as error:
         if current.prepared():
             current.run().stop(str(error))
+            current.run().interrupt()
         raise InterruptExecution(str(error)) from error
 
 

@@ -24,7 +24,8 @@ class Flood:
     """The client as a process of its own."""
 
     def __init__(self, urls: Sequence[str], rate: float, log: Path) -> None:
-        command = [sys.executable, "-m", "gameday.chaos.flood", ",".join(urls), str(rate)]
+        tied = [sys.executable, "-m", "gameday.chaos.tied", sys.executable]
+        command = [*tied, "-m", "gameday.chaos.flood", ",".join(urls), str(rate)]
         with log.open("wb") as file:
             self._process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=file, stderr=file)
 

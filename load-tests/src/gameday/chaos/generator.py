@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from gameday.faults.fault import Refused
+from gameday.target import ROOT
 from gameday.verdict.verdict import LoadFacts
 
 _BEGINS_WITHIN_S: Final = 120.0  # shoppers with accounts and orders are prepared first
@@ -19,31 +20,23 @@ _ENDS_WITHIN_S: Final = 30.0
 _POLL_S: Final = 0.2
 _FIRST: Final = -10
 """Its niceness, where that is allowed: it stands for people elsewhere, whom a busy shop does not make late."""
+HOLDFAST_LOAD: Final = (str(Path(sys.executable).parent / "holdfast-load"),)
 
 
 class Generator:
     """Open arrivals from `start` to `stop`; by itself it ends after `seconds`. Its files are in `folder`.
 
-    `mix` is that of `holdfast-load`; "" is the usual one.
+    `program`: what makes them, holdfast-load or what takes the same arguments and writes the same files.
     """
 
     def __init__(
-        self, folder: Path, urls: Sequence[str], rate: float, seconds: float, seed: int, mix: str = ""
+        self, program: Sequence[str], folder: Path, urls: Sequence[str], rate: float, seconds: float, seed: int
     ) -> None:
         self.folder = folder
         self.rate = rate
-        command = [str(Path(sys.executable).parent / "holdfast-load"), "--url", ",".join(urls), "--out", str(folder)]
-        self.command = [
-            *command,
-            "--rate",
-            f"{rate:.1f}",
-            "--seconds",
-            f"{seconds:.0f}",
-            "--seed",
-            str(seed),
-            "--mix",
-            mix,
-        ]
+        tied = [sys.executable, "-m", "gameday.chaos.tied", *program]
+        plan = ["--rate", f"{rate:.1f}", "--seconds", f"{seconds:.0f}", "--seed", str(seed)]
+        self.command = [*tied, "--url", ",".join(urls), "--out", str(folder.resolve()), *plan]
         self._process: subprocess.Popen[bytes] | None = None
 
     @property
@@ -59,7 +52,7 @@ class Generator:
         self.folder.mkdir(parents=True, exist_ok=True)
         with (self.folder / "load.log").open("wb") as log:
             self._process = subprocess.Popen(
-                self.command, stdin=subprocess.DEVNULL, stdout=log, stderr=log, start_new_session=True
+                self.command, cwd=ROOT, stdin=subprocess.DEVNULL, stdout=log, stderr=log, start_new_session=True
             )
         with contextlib.suppress(PermissionError, ProcessLookupError):
             os.setpriority(os.PRIO_PROCESS, self._process.pid, _FIRST)

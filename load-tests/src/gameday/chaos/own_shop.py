@@ -9,6 +9,7 @@ from pathlib import Path
 
 from embedded.stack import NotReady, Stack
 from gameday.faults.fault import Refused
+from gameday.target import ROOT
 
 
 @contextmanager
@@ -34,6 +35,7 @@ def own_shop(on: str, wanted: bool) -> Iterator[None]:
 
 def _load_catalogue(stack: Stack) -> None:
     loader = Path(sys.executable).parent / "holdfast-catalogue"
-    done = subprocess.run([loader, "--url", ",".join(stack.gateway_urls)], check=False, stdout=subprocess.DEVNULL)
+    command = [str(loader), "--url", ",".join(stack.gateway_urls)]
+    done = subprocess.run(command, cwd=ROOT, check=False, stdout=subprocess.DEVNULL)
     if done.returncode != 0:
         raise Refused("the catalogue could not be loaded, see above")

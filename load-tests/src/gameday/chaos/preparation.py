@@ -1,12 +1,15 @@
 """Everything that can be refused is refused here, before anything starts."""
 
+import fcntl
 import os
 import tempfile
 import time
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Final
 
+from embedded import places
 from embedded.stack import Stack
 from gameday.chaos import capacity
 from gameday.chaos.definition import Definition, define
@@ -25,7 +28,7 @@ def prepare(raw: Mapping[str, Any], on: str) -> Run:
     definition = define(str(raw.get("title", "experiment")), dict(raw))
     shop = target(on)
     check(definition, shop)
-    measured = capacity.read() or capacity.measure(shop.gateways)
+    measured = capacity.read(on) or capacity.measure(on, shop.gateways)
     folder = new_folder(Path(os.environ.get("REPORTS", REPORTS)), _name(raw))
     return Run(definition, Setup(shop, metrics(shop), FULL, measured, seed=1), folder)
 
@@ -39,13 +42,31 @@ def check(definition: Definition, shop: Target) -> None:
 def new_folder(reports: Path, name: str) -> Path:
     """Makes reports/NAME-TIME. Raises Refused when it cannot be written."""
     folder = reports / f"{name}-{time.strftime('%Y%m%d-%H%M%S')}"
+    writable(folder)
+    return folder
+
+
+def writable(folder: Path) -> None:
+    """Makes it if need be. Raises Refused when it cannot be written."""
     try:
-        folder.mkdir(parents=True)
+        folder.mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryFile(dir=folder):
             pass
     except OSError as error:
         raise Refused(f"{folder} cannot be written: {error.strerror}") from error
-    return folder
+
+
+@contextmanager
+def alone() -> Iterator[None]:
+    """Holds the shop for one experiment at a time. Raises Refused."""
+    state = places.state_dir()
+    state.mkdir(parents=True, exist_ok=True)
+    with (state / "chaos.lock").open("a") as lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError as error:
+            raise Refused("another experiment runs already") from error
+        yield
 
 
 def metrics(shop: Target) -> dict[str, str]:

@@ -9,7 +9,7 @@ from typing import Final
 from gameday.chaos.definition import Definition
 from gameday.chaos.estimate import at_most_s
 from gameday.chaos.flood import Flood
-from gameday.chaos.generator import Generator
+from gameday.chaos.generator import HOLDFAST_LOAD, Generator
 from gameday.chaos.pace import Pace
 from gameday.faults.fault import Fault, Refused
 from gameday.load.records import Tail
@@ -39,7 +39,10 @@ class Stopped(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Setup:
-    """What a run needs beside its experiment. `metrics`: where counters are read. `capacity_per_s`: as measured."""
+    """What a run needs beside its experiment.
+
+    metrics: where counters are read. capacity_per_s: as measured. load: the program that makes it.
+    """
 
     target: Target
     metrics: dict[str, str]
@@ -47,6 +50,7 @@ class Setup:
     capacity_per_s: float
     seed: int
     told: Told = silent
+    load: Sequence[str] = HOLDFAST_LOAD
 
 
 class Run:
@@ -71,7 +75,8 @@ class Run:
         self._abort = AbortCondition(hypothesis, abort.below, abort.for_s)
 
     def begin(self) -> None:
-        """Starts load and samples, and lets the shop warm up. Raises Stopped."""
+        """Calms the shop, starts load and samples, and lets it warm up. Raises Stopped and Refused."""
+        self.calm()
         self.setup.told("preparing shoppers", 0.0, "")
         self._sampler.start()
         began = self.more_load(self.definition.settings.share_of_capacity)
@@ -81,6 +86,7 @@ class Run:
         """Starts one more generator; the moment its schedule begins. Raises Stopped."""
         number = len(self.generators)
         generator = Generator(
+            self.setup.load,
             self.folder if number == 0 else self.folder / f"load-{number + 1}",
             self.setup.target.gateways,
             rate=share_of_capacity * self.setup.capacity_per_s,
@@ -184,15 +190,8 @@ class Run:
                 self._sampler.stop()
                 self.timeline.write(self.folder / "phases.json")
 
-    def served_share(self, last_s: float) -> dict[str, float]:
-        """Of each journey's requests that were answered in the last seconds, the share that was served."""
-        recent = [one for one in self.seen if one.ended >= time.time() - last_s]
-        journeys = dict.fromkeys(one.journey for one in recent)
-        return {
-            journey: sum(one.good for one in ones) / len(ones)
-            for journey in journeys
-            if (ones := [one for one in recent if one.journey == journey])
-        }
+    def answered_since(self, moment: float) -> list[Seen]:
+        return [one for one in self.seen if one.ended >= moment]
 
     def watch(self, phase: Phase, over: Callable[[], bool]) -> None:
         """Goes on with this phase, or begins it, until it is over. Raises Stopped."""

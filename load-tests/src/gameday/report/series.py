@@ -87,13 +87,21 @@ def _steps(before: Sample, after: Sample) -> Mapping[str, tuple[float, float]]:
             continue
         for name, value in counters.items():
             labels = _labels(name)
-            if not name.startswith("outbound_attempts_total") or "dependency" not in labels:
+            to = _attempts_at(name, labels)
+            if to is None:
                 continue
             step = value - earlier.get(name, 0.0)
-            hop = f"{place.rstrip('-0123456789')} → {labels['dependency'].removesuffix('-service')}"
+            hop = f"{place.rstrip('-0123456789')} → {to.removesuffix('-service')}"
             every, first = found.get(hop, (0.0, 0.0))
             found[hop] = (every + step, first + (step if labels.get("number") == "1" else 0.0))
     return found
+
+
+def _attempts_at(name: str, labels: Mapping[str, str]) -> str | None:
+    """Whose attempts this counter counts; None when it counts something else."""
+    if name.startswith("query_elasticsearch_attempts_total"):
+        return "elasticsearch"
+    return labels.get("dependency") if name.startswith("outbound_attempts_total") else None
 
 
 def _labels(name: str) -> Mapping[str, str]:

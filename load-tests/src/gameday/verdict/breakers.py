@@ -2,8 +2,12 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Final
 
 from gameday.watch.samples import Sample
+
+BOARD_S: Final = 1.0
+"""A gateway tells its own breakers at once, those of others as its status board heard of them up to a second ago."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,7 +26,9 @@ def opening(samples: Sequence[Sample], dependency: str, struck_at: float, until:
             break
         if sample.at < struck_at:
             continue
-        if any(breaker.to == dependency and breaker.state == "open" for breaker in sample.breakers):
-            return Opening(before - struck_at, sample.at - struck_at)
+        opened = [one for one in sample.breakers if one.to == dependency and one.state == "open"]
+        if opened:
+            late_s = 0.0 if any(one.source == "gateway" for one in opened) else BOARD_S
+            return Opening(max(0.0, before - struck_at - late_s), sample.at - struck_at)
         before = sample.at
     return None

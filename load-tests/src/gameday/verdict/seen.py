@@ -10,7 +10,8 @@ from gameday.load.records import Outcome, Record
 class JudgedBy(StrEnum):
     """Which answer counts: the first, as if shoppers repeated nothing, or the one a shopper ends up with.
 
-    The final one is for faults of a gateway: whoever finds one port dead goes to the other.
+    The final one is for faults of a gateway: whoever finds one port dead goes to the other, and how that one serves
+    is what counts: the time at the dead port is the client's.
     """
 
     FIRST = "first"
@@ -29,10 +30,11 @@ class Seen:
     code: str = ""
     served_from: str = ""
     attempts: int = 1
+    at_dead_port_ms: float = 0.0
 
     @property
     def ms(self) -> float:
-        return 1000 * (self.ended - self.began)
+        return 1000 * (self.ended - self.began) - self.at_dead_port_ms
 
     @property
     def good(self) -> bool:
@@ -55,4 +57,10 @@ def see(records: Iterable[Record], judged_by: JudgedBy) -> Iterator[Seen]:
             code=record.code,
             served_from=record.served_from,
             attempts=record.attempts,
+            at_dead_port_ms=0.0 if first or not _found_no_one(record) else record.first_ms,
         )
+
+
+def _found_no_one(record: Record) -> bool:
+    """Whether the first gateway gave no honest answer, and another try was made."""
+    return record.attempts > 1 and record.first_outcome is Outcome.FAILED

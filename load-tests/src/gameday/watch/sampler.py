@@ -17,7 +17,12 @@ _ANSWER_WITHIN_S: Final = 0.4
 """Less than the interval: one that hangs is missing from the sample and does not delay the next."""
 _METRICS_EACH: Final = 2
 """Metrics in every second sample: counters lose nothing by it, and making their text costs the services time."""
-KEPT_COUNTERS: Final = ("outbound_attempts_total", "gateway_fallbacks_total", "gateway_shed_total")
+KEPT_COUNTERS: Final = (
+    "outbound_attempts_total",
+    "query_elasticsearch_attempts_total",
+    "gateway_fallbacks_total",
+    "gateway_shed_total",
+)
 _WORST: Final = {"closed": 0, "half-open": 1, "open": 2}
 
 

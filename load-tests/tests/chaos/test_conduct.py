@@ -1,0 +1,136 @@
+"""A whole experiment by Chaos Toolkit on a pretended shop: its course, and what is left when it is stopped."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from gameday.chaos.conduct import conduct
+from gameday.faults.fault import Refused
+from gameday.load.records import Outcome
+from gameday.verdict.phases import Phase, Timeline
+from gameday.verdict.verdict import Result
+from pretend import PretendedFaults, pretended
+
+PRETEND = Path(__file__).parents[1] / "pretend.py"
+
+
+def test_an_experiment_goes_from_calm_to_calm_and_is_judged(tmp_path: Path) -> None:
+    faults = PretendedFaults(tmp_path)
+    run = pretended(tmp_path, faults)
+    report = conduct(run)
+    assert report.verdict.result is Result.PASS, report.verdict.findings
+    assert faults.did[0] == faults.did[-1] == "calm"
+    assert faults.did[1:3] == ["pause query-1", "lift query-1"]
+    phases = [span.phase for span in Timeline.read(run.folder / "phases.json").spans]
+    assert phases == [Phase.WARM_UP, Phase.HEALTHY, Phase.FAULT, Phase.RECOVERY, Phase.AFTER]
+    cart = report.verdict.rows[0].phases
+    assert cart[Phase.FAULT].requests == pytest.approx(120, abs=40)
+    assert {path.name for path in run.folder.iterdir()} >= {
+        "load.json", "requests.csv", "samples.jsonl", "journal.json", "phases.json", "verdict.json", "report.html",
+        "audit.txt",
+    }  # fmt: skip
+    assert json.loads((run.folder / "journal.json").read_text())["status"] == "completed"
+
+
+def test_somebody_who_suffers_without_need_stops_the_run_and_fails_it(tmp_path: Path) -> None:
+    faults = PretendedFaults(tmp_path, suffers=Outcome.FAILED)
+    run = pretended(tmp_path, faults)
+    report = conduct(run)
+    assert report.verdict.result is Result.FAIL
+    assert any(text.text.startswith("Stopped: cart, which does not need the part") for text in report.verdict.findings)
+    assert run.timeline.span(Phase.AFTER) is None
+    assert faults.did[-1] == "calm"
+    assert not run.generators[0].lives()
+
+
+def test_a_load_that_ends_early_leaves_nothing_to_judge(tmp_path: Path) -> None:
+    faults = PretendedFaults(tmp_path)
+    run = pretended(tmp_path, faults)
+    inject = faults.inject
+
+    def kill_the_load(fault: object) -> None:
+        inject(fault)  # type: ignore[arg-type]
+        run.generators[0].stop()
+
+    faults.inject = kill_the_load  # type: ignore[method-assign]
+    report = conduct(run)
+    assert report.verdict.result is Result.INCONCLUSIVE
+    assert "the load ended before the run did" in report.verdict.findings[0].text
+    assert faults.did[-1] == "calm"
+
+
+def test_a_fault_that_is_refused_ends_the_run_at_once(tmp_path: Path) -> None:
+    faults = PretendedFaults(tmp_path)
+
+    def refuse(fault: object) -> None:
+        raise Refused("query-1 is down, it does not run")
+
+    faults.inject = refuse  # type: ignore[method-assign]
+    run = pretended(tmp_path, faults)
+    report = conduct(run)
+    assert report.verdict.result is Result.INCONCLUSIVE
+    assert "Stopped: query-1 is down, it does not run." in [finding.text for finding in report.verdict.findings]
+    assert run.timeline.span(Phase.FAULT) is None
+
+
+def test_an_unsteady_shop_is_not_hurt_at_all(tmp_path: Path) -> None:
+    faults = PretendedFaults(tmp_path)
+    run = pretended(tmp_path, faults)
+    run.calm = lambda: faults.suffering_file.write_text("contained") and []  # type: ignore[method-assign]
+    report = conduct(run)
+    assert report.verdict.result is Result.INCONCLUSIVE
+    assert "The steady state before the method was not met" in report.verdict.findings[0].text
+    assert not any(done.startswith("pause") for done in faults.did)
+
+
+@pytest.fixture
+def experiment(tmp_path: Path) -> subprocess.Popen[bytes]:
+    """One in a process of its own, in the middle of its fault."""
+    process = subprocess.Popen([sys.executable, str(PRETEND), "run", str(tmp_path)])
+    until((tmp_path / "suffering").exists, 60)
+    return process
+
+
+def until(holds: Callable[[], bool], within_s: float) -> None:
+    ends_at = time.monotonic() + within_s
+    while not holds():
+        assert time.monotonic() < ends_at, "not in time"
+        time.sleep(0.05)
+
+
+def load_of(folder: Path) -> int:
+    return int(json.loads((folder / "run" / "load.json").read_text())["pid"])
+
+
+def lives(pid: int) -> bool:
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    return True
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_a_signal_ends_the_load_and_lifts_the_fault(
+    experiment: subprocess.Popen[bytes], tmp_path: Path, number: signal.Signals
+) -> None:
+    load = load_of(tmp_path)
+    experiment.send_signal(number)
+    experiment.wait(60)
+    assert not (tmp_path / "suffering").exists()
+    assert not lives(load)
+    assert json.loads((tmp_path / "run" / "verdict.json").read_text())["result"] == "INCONCLUSIVE"
+
+
+def test_no_load_outlives_an_experiment_that_was_killed(experiment: subprocess.Popen[bytes], tmp_path: Path) -> None:
+    load = load_of(tmp_path)
+    experiment.kill()
+    experiment.wait()
+    until(lambda: not lives(load), 10)

@@ -1,0 +1,102 @@
+"""A pretended load and a pretended shop, so that a whole experiment takes seconds: what is real is the experiment.
+
+`python pretend.py load …` takes holdfast-load's arguments and writes its files: 40 requests a second that are served,
+or as the file `suffering` beside the run's folder says. `python pretend.py run FOLDER` conducts an experiment.
+"""
+
+import argparse
+import json
+import os
+import signal
+import sys
+import threading
+import time
+from collections.abc import Sequence
+from pathlib import Path
+
+from gameday.chaos.conduct import conduct
+from gameday.chaos.pace import Pace
+from gameday.chaos.run import Run, Setup
+from gameday.chaos.shelf import find
+from gameday.faults.fault import Fault, Suffering
+from gameday.load.records import Outcome, Record, RecordFile
+from gameday.target import Target
+from gameday.verdict.phases import Phase
+
+RATE = 40
+LASTS_S = {Phase.HEALTHY: 1.5, Phase.FAULT: 3.0, Phase.RECOVERY: 1.0, Phase.AFTER: 6.0}
+TINY = Pace("tiny", warm_up_s=0.5, at_least_s=LASTS_S, at_most_s=6.0, counts={"cart": 10})
+CLEAN = {"checks": [{"claim": "nothing is lost", "looked_at": 1, "differences": []}]}
+
+
+class PretendedFaults:
+    """Remembers what was done, and lets the load suffer as `suffers` says: the outcome of every request meanwhile."""
+
+    def __init__(self, folder: Path, suffers: Outcome = Outcome.OK) -> None:
+        self.suffering_file = folder / "suffering"
+        self.did: list[str] = []
+        self._suffers = suffers
+
+    def parts(self) -> Sequence[str]:
+        return ["query-1"]
+
+    def check(self, fault: Fault) -> None:
+        pass
+
+    def inject(self, fault: Fault) -> None:
+        self.did.append(f"{fault.kind} {fault.part}")
+        self.suffering_file.write_text(self._suffers.value)
+
+    def lift(self, part: str) -> None:
+        self.did.append(f"lift {part}")
+        self.suffering_file.unlink(missing_ok=True)
+
+    def serves(self, part: str) -> bool:
+        return True
+
+    def calm(self) -> Sequence[str]:
+        self.did.append("calm")
+        self.suffering_file.unlink(missing_ok=True)
+        return []
+
+    def suffering(self) -> Sequence[Suffering]:
+        return []
+
+
+def pretended(folder: Path, faults: PretendedFaults) -> Run:
+    """An experiment on the pretended shop in this folder, ready to be conducted."""
+    inside = (sys.executable, "-c", f"print('''{json.dumps(CLEAN)}''')")
+    shop = Target("local", ["http://127.0.0.1:1"], faults, inside)
+    load = (sys.executable, str(Path(__file__)), "load")
+    (folder / "run").mkdir()
+    return Run(find("query-replica-paused"), Setup(shop, {}, TINY, 100.0, seed=1, load=load), folder / "run")
+
+
+def _load(arguments: Sequence[str]) -> None:
+    parser = argparse.ArgumentParser()
+    parser.add_argument("--out", type=Path)
+    out = parser.parse_known_args(arguments)[0].out
+    ends = threading.Event()
+    signal.signal(signal.SIGTERM, lambda *_: ends.set())
+    began = time.time()
+    (out / "load.json").write_text(json.dumps({"began": began, "pid": os.getpid()}))
+    file = RecordFile(out / "requests.csv")
+    number = 0
+    while not ends.wait(max(0.0, began + number / RATE - time.time())):
+        number += 1
+        try:
+            outcome = Outcome((out.parent / "suffering").read_text())
+        except (FileNotFoundError, ValueError):
+            outcome = Outcome.OK
+        at = time.time()
+        file.write(Record("cart", "view", at, at, at + 0.01, 200, "", outcome, "", "", None, 1, 0, 10.0, outcome))
+        file.flush()
+    facts = {"began": began, "planned": number, "sent": number, "lag_p99_ms": 1.0, "ended": time.time()}
+    (out / "load.json").write_text(json.dumps(facts))
+
+
+if __name__ == "__main__":
+    if sys.argv[1] == "load":
+        _load(sys.argv[2:])
+    else:
+        conduct(pretended(Path(sys.argv[2]), PretendedFaults(Path(sys.argv[2]))))
