@@ -30,6 +30,7 @@ from holdfast_tools.command_line import DATA
 _QUICK_SHARE: Final = 0.7
 """Of the capacity, when the edge is not searched for: above it at three attempts and a client's repeat."""
 _CAPACITY_S: Final = "30"
+_FIRST_RATE: Final = "20"  # what any machine serves
 _CACHED_S: Final = 10.0  # as long as the gateways may answer a search out of memory without anything being wrong
 _SETTLED_S: Final = 8.0
 """Requests that began so long ago have their answer: two attempts of 2 s, and what a client waits between them."""
@@ -102,9 +103,10 @@ class Course:
     def _measure_capacity(self) -> float:
         """Arrivals of this mix a second that the protected shop serves. Raises Refused."""
         self.console.print("measuring the capacity for this mix, about a minute")
+        self.lab.calm()  # a shop that has just been started is not
         out = self.folder / "capacity.json"
         command = [str(Path(sys.executable).parent / "holdfast-capacity"), "--url", ",".join(self.lab.target.gateways)]
-        command += ["--mix", MIX_TEXT, "--longest", _CAPACITY_S, "--out", str(out)]
+        command += ["--mix", MIX_TEXT, "--longest", _CAPACITY_S, "--from", _FIRST_RATE, "--out", str(out)]
         if subprocess.run([*command, "--acks", str(self.folder / "capacity-acks.jsonl")], check=False).returncode:
             raise Refused("the capacity could not be measured, see above")
         return float(json.loads(out.read_text())["capacity_per_s"])

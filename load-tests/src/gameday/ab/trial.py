@@ -79,7 +79,7 @@ class Lab:
             began = generator.start()
             counting.start()
             times = self._watch(planned, generator, began, healed)
-        self._calm()
+        self.calm()
         audit = () if healed else self._audit(generator.acks)
         trial = Trial(planned, rate, times, generator.facts(), audit)
         described = asdict(trial)
@@ -104,7 +104,7 @@ class Lab:
         generator.stop()
         return Times(generator.folder, began, struck, lifted, min(now, ends_at))
 
-    def _calm(self) -> None:
+    def calm(self) -> None:
         """Waits until reads are answered at once again. Raises Refused when they never are."""
         ends_at, served = time.monotonic() + _CALM_WITHIN_S, 0
         with httpx.Client(timeout=2.0, trust_env=False) as http:
