@@ -29,8 +29,8 @@ from holdfast_tools.command_line import DATA
 
 _QUICK_SHARE: Final = 0.7
 """Of the capacity, when the edge is not searched for: above it at three attempts and a client's repeat."""
-_CAPACITY_S: Final = "30"
-_FIRST_RATE: Final = "20"  # what any machine serves
+_CAPACITY_S: Final = "60"
+_FIRST_RATE: Final = "40"
 _CACHED_S: Final = 10.0  # as long as the gateways may answer a search out of memory without anything being wrong
 _SETTLED_S: Final = 8.0
 """Requests that began so long ago have their answer: two attempts of 2 s, and what a client waits between them."""

@@ -21,7 +21,7 @@ LOW: Final = 0.25
 """Of the comparison's rate: three attempts at two hops and a client's repeat stay below the capacity."""
 OVERHEAD_S: Final = 35.0
 """Of one run: shoppers are prepared before it, the shop drains and is audited after. For the estimate only."""
-CAPACITY_S: Final = 45.0
+CAPACITY_S: Final = 75.0
 PROBES: Final = 4
 """Of the search for the edge, as a rule. For the estimate only."""
 
