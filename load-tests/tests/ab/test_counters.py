@@ -1,5 +1,7 @@
 """What processes counted: read from their metrics, and put together over places that told at different moments."""
 
+import math
+
 import pytest
 
 from gameday.ab.counters import Counts, Told, grown, read
@@ -45,7 +47,8 @@ def test_between_two_answers_a_place_is_taken_to_grow_evenly() -> None:
     assert grown(told, "answers", 10.0) == pytest.approx(100 + 100)
 
 
-def test_before_the_first_answer_and_after_the_last_nothing_grows() -> None:
+def test_before_the_first_answer_nothing_has_grown_and_after_the_last_nobody_knows() -> None:
     told = {"query-1": [Told(10.0, "query-1", Counts(answers=100)), Told(20.0, "query-1", Counts(answers=200))]}
     assert grown(told, "answers", 3.0) == 100
-    assert grown(told, "answers", 30.0) == 200
+    assert grown(told, "answers", 20.0) == 200
+    assert math.isnan(grown(told, "answers", 20.1))

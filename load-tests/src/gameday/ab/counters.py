@@ -6,6 +6,7 @@ slow one delays nobody.
 
 import asyncio
 import contextlib
+import math
 import threading
 import time
 from collections import Counter, defaultdict
@@ -119,14 +120,18 @@ def read_told(path: Path) -> Mapping[str, list[Told]]:
 
 
 def grown(told: Mapping[str, list[Told]], field: str, at: float) -> float:
-    """The total of all places at a moment; between two answers of a place it is taken to grow evenly."""
+    """The total of all places at a moment; between two answers of a place it is taken to grow evenly.
+
+    NaN after the last answer of any of them, for nobody knows what it has done since.
+    """
     return sum(_at(of_place, field, at) for of_place in told.values())
 
 
 def _at(told: list[Told], field: str, at: float) -> float:
-    before = next((one for one in reversed(told) if one.at <= at), told[0])
-    after = next((one for one in told if one.at > at), told[-1])
+    after = next((one for one in told if one.at >= at), None)
+    if after is None:
+        return math.nan
+    before = next((one for one in reversed(told) if one.at < at), after)
     low, high = getattr(before.counts, field), getattr(after.counts, field)
-    if after.at <= before.at:
-        return float(low)
-    return float(low + (high - low) * (at - before.at) / (after.at - before.at))
+    share = (at - before.at) / (after.at - before.at) if after is not before else 0.0
+    return float(low + (high - low) * share)

@@ -87,7 +87,7 @@ def calls_a_read(run: Shown, field: str) -> Curve:
 
 def wasted(run: Shown) -> Curve:
     """Answers a second that query-service made and no gateway waited for any more."""
-    return _steps(run, lambda _, step: max(0.0, step("answers") - step("received")) / _STEP_S)
+    return _steps(run, lambda _, step: (step("answers") - step("received")) / _STEP_S)
 
 
 def _steps(run: Shown, value: Callable[[int, Callable[[str], float]], float]) -> Curve:

@@ -79,7 +79,7 @@ class Lab:
             began = generator.start()
             counting.start()
             times = self._watch(planned, generator, began, healed)
-        self.calm()
+            self.calm()  # counted to the end: a flooded process tells what it did once it has drained
         audit = () if healed else self._audit(generator.acks)
         trial = Trial(planned, rate, times, generator.facts(), audit)
         described = asdict(trial)
