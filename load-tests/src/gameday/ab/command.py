@@ -113,7 +113,7 @@ def _run(options: argparse.Namespace, folder: Path) -> Result:
     )
     takes_s = plan.takes_s(runs, measures=not options.rate, searches=not (options.rate or options.quick))
     console.print(f"{len(runs)} runs, about {spoken(takes_s)} in all")
-    lab = Lab(shop, switches, metrics(shop), options.seed, console.print)
+    lab = Lab(shop, switches, metrics(shop), options.seed)
     course = Course(lab, folder, console)
     return course.take(runs, options.rate, searches=not options.quick)
 

@@ -3,7 +3,7 @@
 import json
 import os
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -55,13 +55,13 @@ class Trial:
 
 @dataclass(frozen=True, slots=True)
 class Lab:
-    """A running shop to experiment on. `places`: where counters are read."""
+    """A running shop to experiment on. `places`: where counters are read; `load`: the program that makes arrivals."""
 
     target: Target
     switches: Switches
     places: Mapping[str, str]
     seed: int
-    told: Callable[[str], None]
+    load: Sequence[str] = _PROGRAM
 
     def run(self, planned: Planned, rate: float, folder: Path, healed: Healed | None = None) -> Trial:
         """Leaves the shop calm with every protection on, whatever happens. Raises Refused.
@@ -72,7 +72,7 @@ class Lab:
         with ExitStack() as after:
             after.callback(self.switches.switch_off, (), patience_s=_CALM_WITHIN_S)
             self.switches.switch_off(planned.case.off)
-            generator = Generator(_PROGRAM, folder, self.target.gateways, rate, planned.seconds, self.seed)
+            generator = Generator(self.load, folder, self.target.gateways, rate, planned.seconds, self.seed)
             counting = Counting(folder / "counters.jsonl", self.places)
             after.callback(counting.stop)
             after.callback(generator.stop)
