@@ -79,6 +79,14 @@ def test_a_late_or_short_generator_says_nothing(load: LoadFacts, says: str) -> N
     assert says in text
 
 
+def test_shoppers_who_wait_for_an_unprotected_shop_do_not_make_the_generator_short() -> None:
+    short = LoadFacts(1_000, 980, 5.0)
+    off, on = judged(OFF, DOWN, load=short), judged(ON, UP, load=short)
+    assert said([replace(off, unoffered=20), judged(ON, UP)])[0] is Result.PASS
+    assert said([replace(off, unoffered=5), judged(ON, UP)])[0] is Result.INCONCLUSIVE
+    assert said([judged(OFF, DOWN), replace(on, unoffered=20)])[0] is Result.INCONCLUSIVE
+
+
 def test_a_shop_that_was_overloaded_before_the_trigger_shows_no_metastable_failure() -> None:
     result, text = said(both([replace(DOWN, quiet=0.94)], [UP]))
     assert result is Result.INCONCLUSIVE

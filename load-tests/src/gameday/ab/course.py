@@ -72,7 +72,7 @@ class Course:
         self.console.print(f"the comparison runs at {rate:.0f} arrivals a second")
         for planned in runs:
             trial = self._tell_and_run(planned, rate * planned.case.share)
-            judged = Judged(planned, trial.rate, measured(trial), trial.load, trial.audit)
+            judged = Judged(planned, trial.rate, measured(trial), trial.load, trial.audit, trial.unoffered)
             self.trials.append(trial)
             self.judged.append(judged)
             self.console.print(f"  {words.line(judged)}", highlight=False)

@@ -9,9 +9,9 @@ from gameday.ab.measures import Measured
 
 SHARES: Final = (0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9)
 """Of the capacity. Collapse needs attempts times load above it, so a third is where three attempts could."""
-BEYOND: Final = 1.1
+BEYOND: Final = 1.5
 """The comparison runs so much above the lowest rate that collapsed, or chance would heal one run in some."""
-MOST: Final = 0.85
+MOST: Final = 0.7
 """Of the capacity: the protected shop has to carry it."""
 
 

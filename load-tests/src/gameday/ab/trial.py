@@ -44,12 +44,16 @@ class Times:
 
 @dataclass(frozen=True, slots=True)
 class Trial:
-    """One run that was made. `rate`: arrivals a second."""
+    """One run that was made. `rate`: arrivals a second.
+
+    `unoffered`: carts and checkouts that nobody could make, since every shopper still waited for an answer.
+    """
 
     planned: Planned
     rate: float
     times: Times
     load: LoadFacts
+    unoffered: int
     audit: tuple[AuditLine, ...]
 
 
@@ -81,7 +85,7 @@ class Lab:
             times = self._watch(planned, generator, began, healed)
             self.calm()  # counted to the end: a flooded process tells what it did once it has drained
         audit = () if healed else self._audit(generator.acks)
-        trial = Trial(planned, rate, times, generator.facts(), audit)
+        trial = Trial(planned, rate, times, generator.facts(), _unoffered(folder), audit)
         described = asdict(trial)
         (folder / "trial.json").write_text(json.dumps(described, indent=2, default=os.fspath) + "\n")
         return trial
@@ -130,3 +134,7 @@ def _wait(generator: Generator, until: float) -> None:
         if not generator.lives():
             raise Refused(f"the load ended before its time, see {generator.folder / 'load.log'}")
         time.sleep(min(left_s, _LOOK_EACH_S))
+
+
+def _unoffered(folder: Path) -> int:
+    return int(json.loads((folder / "load.json").read_text()).get("unoffered", 0))
