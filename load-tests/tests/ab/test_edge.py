@@ -9,7 +9,15 @@ from gameday.ab.measures import Measured
 
 CAPACITY = 200.0
 UP = Measured(
-    quiet=1.0, last=1.0, recovery_s=3, unrelated=1.0, unrelated_p99_ms=20, attempts=1.0, offered=100, goodput=100
+    quiet=1.0,
+    during=0.5,
+    last=1.0,
+    recovery_s=3,
+    unrelated=1.0,
+    unrelated_p99_ms=20,
+    attempts=1.0,
+    offered=100,
+    goodput=100,
 )
 DOWN = replace(UP, last=0.0, recovery_s=None)
 

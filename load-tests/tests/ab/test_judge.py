@@ -10,7 +10,15 @@ from gameday.ab.plan import ABLATION, CONTROLS, FULL, OFF, ON, QUICK, Case, Plan
 from gameday.verdict.verdict import AuditLine, LoadFacts, Result, result_of
 
 UP = Measured(
-    quiet=1.0, last=1.0, recovery_s=1, unrelated=1.0, unrelated_p99_ms=20, attempts=1.0, offered=100, goodput=100
+    quiet=1.0,
+    during=0.5,
+    last=1.0,
+    recovery_s=1,
+    unrelated=1.0,
+    unrelated_p99_ms=20,
+    attempts=1.0,
+    offered=100,
+    goodput=100,
 )
 DOWN = replace(UP, last=0.0, recovery_s=None, attempts=2.0, goodput=0)
 WELL = LoadFacts(1_000, 1_000, 5.0)

@@ -33,6 +33,10 @@ def test_a_shop_that_never_comes_back_is_down_at_the_end_and_has_no_recovery() -
     assert found.unrelated == 1.0
 
 
+def test_what_was_served_in_the_trigger_is_told_apart() -> None:
+    assert measure(run((-10, -5), (3, 9)), MOMENTS).during == pytest.approx(0.5)
+
+
 def test_recovery_is_counted_from_the_end_of_the_trigger() -> None:
     assert measure(run((-10, 7)), MOMENTS).recovery_s == 7
     assert measure(run((-10, 0)), MOMENTS).recovery_s == 0

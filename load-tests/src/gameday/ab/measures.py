@@ -32,12 +32,14 @@ class Moments:
 class Measured:
     """Shares are of the requests that were offered, 0 to 1, and count what came within the client's 2 s.
 
-    `quiet`, `last`: reads before the trigger, and in the last 30 s. `recovery_s`: whole seconds after the trigger until
-    reads were back; None: never. `unrelated`: what does not need the paused part, from the trigger on, with its p99.
-    `attempts`: HTTP calls a client made for a read in the last 30 s. `offered`, `goodput`: reads a second then.
+    `quiet`, `during`, `last`: reads before the trigger, in it, and in the last 30 s. `recovery_s`: whole seconds after
+    the trigger until reads were back; None: never. `unrelated`: what does not need the paused part, from the trigger
+    on, with its p99. `attempts`: HTTP calls a client made for a read in the last 30 s. `offered`, `goodput`: reads a
+    second then.
     """
 
     quiet: float
+    during: float
     last: float
     recovery_s: int | None
     unrelated: float
@@ -57,6 +59,7 @@ def measure(seen: Iterable[Seen], moments: Moments) -> Measured:
     last = [one for one in reads if one.began >= moments.ended - LAST_S]
     return Measured(
         quiet=share(one for one in reads if one.ended < moments.struck or one.began < moments.struck - 2),
+        during=share(one for one in reads if moments.struck <= one.began < moments.lifted),
         last=share(last),
         recovery_s=recovery_s(reads, moments.lifted, moments.ended),
         unrelated=share(others),

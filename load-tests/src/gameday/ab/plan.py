@@ -7,7 +7,7 @@ from typing import Final
 from gameday.load.mix import Step, parse
 from holdfast.resilience.protections import ALL, Protection
 
-MIX_TEXT: Final = "browse.search=60,browse.product=20,browse.list=5,cart=11,checkout=4"
+MIX_TEXT: Final = "browse.search=60,browse.product=20,browse.list=5,cart=10,checkout=3,account.session=2"
 """Mostly searches, of which few are asked twice: a cache cannot stand in for the store. Beside them a thin stream that
 needs nothing of what is paused."""
 MIX: Final[Sequence[Step]] = parse(MIX_TEXT)

@@ -6,8 +6,8 @@ from gameday.ab.judge import Judged, middle, of_case
 from gameday.ab.measures import Measured
 
 COLUMNS = (
-    "run", "good before", "back after", "good at the end", "a second", "attempts", "carts", "p99 ms", "sent late ms",
-    "audit",
+    "run", "good before", "in it", "back after", "good at the end", "a second", "attempts", "carts", "p99 ms",
+    "sent late ms", "audit",
 )  # fmt: skip
 
 
@@ -16,7 +16,7 @@ def cells(run: Judged) -> Sequence[str]:
     seen = run.measured
     differences = sum(line.differences for line in run.audit)
     return [
-        run.name, f"{seen.quiet:.1%}", back(seen), f"{seen.last:.1%}",
+        run.name, f"{seen.quiet:.1%}", f"{seen.during:.1%}", back(seen), f"{seen.last:.1%}",
         f"{seen.goodput:.0f} of {seen.offered:.0f}", f"{seen.attempts:.2f}", f"{seen.unrelated:.1%}",
         f"{seen.unrelated_p99_ms:.0f}", f"{run.load.lag_p99_ms:.0f}", f"{differences}" if run.audit else "not made",
     ]  # fmt: skip
