@@ -118,6 +118,13 @@ chaos-quick: setup ## three of them with short phases, in 5 minutes; or EXPERIME
 experiments: ## their names
 	@$(BIN)/holdfast-chaos --list
 
+##@ To see what protections are worth
+.PHONY: ab
+AB = $(if $(RATE),--rate $(RATE)) $(if $(REPEATS),--repeats $(REPEATS)) $(if $(ONLY),--parts $(ONLY)) \
+  $(if $(SEED),--seed $(SEED))
+ab: setup ## the same load with protections on, off, and each off in turn, an hour: QUICK=1 for on and off once, in 6 minutes
+	@exec $(BIN)/holdfast-ab --on $(ON) $(if $(QUICK),--quick) $(AB)
+
 ##@ To look inside (ON=docker: the containers')
 .PHONY: psql topic index trace
 psql: ## PostgreSQL's prompt

@@ -19,7 +19,7 @@ _TEXTS: Final = {
 }
 
 
-class _Parser(argparse.ArgumentParser):
+class Parser(argparse.ArgumentParser):
     """Bad input is one line, without the usage before it."""
 
     def error(self, message: str) -> NoReturn:
@@ -38,7 +38,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def _parser() -> argparse.ArgumentParser:
-    parser = _Parser(prog="holdfast-fault", description="Faults on the running shop. Each ends by itself.")
+    parser = Parser(prog="holdfast-fault", description="Faults on the running shop. Each ends by itself.")
     commands = parser.add_subparsers(dest="command", metavar="COMMAND", required=True)
 
     def add(name: str, text: str) -> argparse.ArgumentParser:

@@ -21,7 +21,7 @@ from gameday.load.crew import Admin, Crew
 from gameday.load.figures import Tally
 from gameday.load.generator import LEAD_S
 from gameday.load.market import read_market
-from gameday.load.mix import MIX, percents
+from gameday.load.mix import Step, WrongMix, parse, percents
 from gameday.load.options import number, refusing
 from gameday.load.records import Outcome, Record
 from gameday.load.schedule import poisson
@@ -32,7 +32,6 @@ _NAME: Final = "holdfast-capacity"
 _PROBE_S: Final = 8.0  # several windows of the gateways' limits; at 100 a second 800 requests
 _CALM_S: Final = 2.0
 _CALM_AFTER_BAD_S: Final = 6.0  # the longest open time of a breaker, and a window of the limits
-_LONGEST_S: Final = 170.0
 
 
 class Measurement:
@@ -47,6 +46,10 @@ class Measurement:
         acks = AckFile(options.acks)
         self._crew = Crew(self._client, read_market(options.data), acks, admin, self._take)
         self._crew.check()
+        try:
+            self.mix = parse(options.mix)
+        except WrongMix as error:
+            raise UserError(f"--mix: {error}") from error
 
     def _take(self, record: Record) -> None:
         if record.journey != "admin":
@@ -54,12 +57,12 @@ class Measurement:
 
     def probe(self, rate: float) -> Probe:
         """A few seconds at that rate."""
-        self._crew.prepare(MIX, rate)
+        self._crew.prepare(self.mix, rate)
         gevent.sleep(_CALM_S)
         self._tally = Tally()
         self._seed += 1
-        arrivals = poisson(rate, _PROBE_S, self._seed, MIX)
-        played = self._crew.play(MIX, rate, arrivals, self._client.now() + LEAD_S)
+        arrivals = poisson(rate, _PROBE_S, self._seed, self.mix)
+        played = self._crew.play(self.mix, rate, arrivals, self._client.now() + LEAD_S)
         good = self._tally.share(Outcome.OK, Outcome.DEGRADED, Outcome.REFUSED) * played.sent / max(1, played.planned)
         made = Probe(rate, played.planned, good, self._tally.percentile_ms(99), played.lag_p99_ms)
         self._console.print(str(made), highlight=False)
@@ -93,30 +96,32 @@ def main() -> int:
     arguments.add_argument("--acks", type=Path, default=default_path(), help="where acknowledgements are written")
     arguments.add_argument("--from", dest="first", default="40", metavar="RATE", help="arrivals a second to begin with")
     arguments.add_argument("--out", type=Path, default=places.state_dir() / "capacity.json", metavar="FILE")
+    arguments.add_argument("--mix", default="", help="journey=share,… as of holdfast-load; none: the usual mix")
+    arguments.add_argument("--longest", default="170", metavar="SECONDS", help="no new probe begins after so long")
     return refusing(_NAME, lambda: _work(arguments.parse_args()))
 
 
 def _work(options: argparse.Namespace) -> int:
-    first = number("--from", options.first, 1, 1_000)
+    first, longest_s = number("--from", options.first, 1, 1_000), number("--longest", options.longest, 10, 600)
     if not os.access(options.out.parent, os.W_OK):
         raise UserError(f"{options.out} cannot be written")
     measurement = Measurement(options)
-    ends_at = time.monotonic() + _LONGEST_S
+    ends_at = time.monotonic() + longest_s
     probes = highest_good(measurement.probe, first, lambda: time.monotonic() < ends_at)
     found = best(probes)
-    options.out.write_text(json.dumps(_result(found, probes), indent=2) + "\n", encoding="utf-8")
+    options.out.write_text(json.dumps(_result(found, probes, measurement.mix), indent=2) + "\n", encoding="utf-8")
     print(f"capacity: {found.rate:.0f} arrivals a second; written to {options.out}")
     return 0
 
 
-def _result(found: Probe, probes: Sequence[Probe]) -> dict[str, Any]:
+def _result(found: Probe, probes: Sequence[Probe], mix: Sequence[Step]) -> dict[str, Any]:
     return {
         "capacity_per_s": round(found.rate, 1),
         "good_share": found.good_share,
         "p99_ms": found.p99_ms,
         "means": f"open arrivals, each sent once: at least {GOOD_SHARE:.0%} good, p99 at most {P99_MS:.0f} ms",
         "measured_at": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()),
-        "mix": percents(MIX),
+        "mix": percents(mix),
         "machine": machine(),
         "probes": [asdict(made) for made in probes],
     }

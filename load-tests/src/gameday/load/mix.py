@@ -54,38 +54,43 @@ class WrongMix(ValueError):
 def parse(text: str) -> Sequence[Step]:
     """`browse=60,cart=40`: so much for each journey, nothing for the others; its calls keep their shares.
 
-    Raises WrongMix.
+    `browse.search=60` names one call of a journey. Raises WrongMix.
     """
     if not text:
         return MIX
     wanted: dict[str, float] = {}
     for part in text.split(","):
-        journey, _, share = part.strip().partition("=")
-        if journey not in JOURNEYS:
-            raise WrongMix(f"there is no journey {journey!r}; there are {', '.join(JOURNEYS)}")
-        wanted[journey] = _share(journey, share)
+        name, _, share = part.strip().partition("=")
+        if not _steps(name):
+            raise WrongMix(f"there is no journey {name!r}; there are {', '.join(JOURNEYS)}, and JOURNEY.CALL")
+        wanted[name] = _share(name, share)
     if not sum(wanted.values()):
         raise WrongMix("a mix needs a share above 0")
     return _scaled(wanted)
 
 
-def _share(journey: str, text: str) -> float:
+def _steps(name: str) -> Sequence[Step]:
+    """Those of a journey, or the one `journey.call`; none when there is no such thing."""
+    return [step for step in MIX if name in (step.journey, f"{step.journey}.{step.call}")]
+
+
+def _share(name: str, text: str) -> float:
     try:
         share = float(text)
     except ValueError:
-        raise WrongMix(f"{journey}={text}: the share is no number") from None
+        raise WrongMix(f"{name}={text}: the share is no number") from None
     if not 0 <= share <= 1_000_000:
-        raise WrongMix(f"{journey}={text}: the share must be from 0 to 1,000,000")
+        raise WrongMix(f"{name}={text}: the share must be from 0 to 1,000,000")
     return share
 
 
 def _scaled(wanted: Mapping[str, float]) -> Sequence[Step]:
     total = sum(wanted.values())
-    of_journey = {name: sum(step.percent for step in MIX if step.journey == name) for name in wanted}
     return [
-        Step(step.journey, step.call, 100 * wanted[step.journey] / total * step.percent / of_journey[step.journey])
-        for step in MIX
-        if wanted.get(step.journey)
+        Step(step.journey, step.call, 100 * share / total * step.percent / sum(one.percent for one in _steps(name)))
+        for name, share in wanted.items()
+        if share
+        for step in _steps(name)
     ]
 
 

@@ -15,7 +15,7 @@ from gameday.verdict.seen import Seen
 from gameday.verdict.verdict import Row
 from gameday.watch.samples import Sample
 
-_STYLE: Final[dict[Any, Any]] = {
+STYLE: Final[dict[Any, Any]] = {
     "svg.fonttype": "none",  # text stays text: small, sharp, and can be searched
     "svg.hashsalt": "holdfast",  # the same run makes the same file
     "font.family": "sans-serif",
@@ -33,12 +33,12 @@ _STYLE: Final[dict[Any, Any]] = {
     "xtick.color": "#3c4043",
     "ytick.color": "#3c4043",
 }
-_COLOURS: Final = ("#1a73e8", "#e8710a", "#188038", "#a142f4", "#d93025", "#12858d", "#b06000", "#5f6368")
+COLOURS: Final = ("#1a73e8", "#e8710a", "#188038", "#a142f4", "#d93025", "#12858d", "#b06000", "#5f6368")
 _BAND_COLOURS: Final = {"closed": "#ceead6", "half-open": "#fdd663", "open": "#d93025", "unknown": "#e8eaed"}
-_SHADE: Final = "#fce8e6"
+SHADE: Final = "#fce8e6"
 _START_SHADE: Final = "#fef7e0"
-_WIDTH_IN: Final = 10.5
-_CURVES_IN: Final = 1.75
+WIDTH_IN: Final = 10.5
+CURVES_IN: Final = 1.75
 _BAND_IN: Final = 0.2
 _FRAME_IN: Final = 0.75
 _MOST_REASONS: Final = 7
@@ -63,8 +63,8 @@ def draw(seen: Sequence[Seen], samples: Sequence[Sample], timeline: Timeline, ro
     kept = [one for one in seen if origin <= one.began < end]
     watched = [sample for sample in samples if origin <= sample.at < end]
     panels = _panels(kept, watched, rows, origin, int(end - origin))
-    with mpl.rc_context(_STYLE):
-        figure = Figure(figsize=(_WIDTH_IN, sum(panel.height_in for panel in panels)), layout="constrained")
+    with mpl.rc_context(STYLE):
+        figure = Figure(figsize=(WIDTH_IN, sum(panel.height_in for panel in panels)), layout="constrained")
         ratios = [panel.height_in for panel in panels]
         axes = figure.subplots(len(panels), 1, sharex=True, squeeze=False, gridspec_kw={"height_ratios": ratios})
         for panel, (axis,) in zip(panels, axes, strict=True):
@@ -74,8 +74,13 @@ def draw(seen: Sequence[Seen], samples: Sequence[Sample], timeline: Timeline, ro
             _shade(axis, timeline, origin)
         axes[-1][0].set_xlim(0, end - origin)
         axes[-1][0].set_xlabel("seconds since the load began")
-        written = io.StringIO()
-        figure.savefig(written, format="svg", metadata={"Date": None})
+        return svg(figure)
+
+
+def svg(figure: Figure) -> str:
+    """The figure as an `<svg>` element, within `mpl.rc_context(STYLE)`."""
+    written = io.StringIO()
+    figure.savefig(written, format="svg", metadata={"Date": None})
     text = written.getvalue()
     return text[text.index("<svg") :]
 
@@ -84,7 +89,7 @@ def _panels(
     seen: Sequence[Seen], samples: Sequence[Sample], rows: Sequence[Row], origin: float, seconds: int
 ) -> Sequence[Panel]:
     def panel(title: str, curves: Mapping[str, Curve], **how: Any) -> Panel:
-        return Panel(title, _CURVES_IN, lambda axis: _curves(axis, curves, **how))
+        return Panel(title, CURVES_IN, lambda axis: _curves(axis, curves, **how))
 
     bands = series.breaker_bands(samples, origin)
     reasons = dict(list(series.reasons(seen, origin, seconds).items())[:_MOST_REASONS])
@@ -120,7 +125,7 @@ def _panels(
 def _curves(
     axis: Any, curves: Mapping[str, Curve], logarithmic: bool = False, least: tuple[float, float] | None = None
 ) -> None:
-    for (name, curve), colour in zip(curves.items(), _COLOURS, strict=False):
+    for (name, curve), colour in zip(curves.items(), COLOURS, strict=False):
         axis.plot(curve.at, curve.values, color=colour, linewidth=1.2, label=name)
     if logarithmic:
         axis.set_yscale("log")
@@ -173,7 +178,7 @@ def _names(axis: Any, names: Sequence[str]) -> None:
 def _shade(axis: Any, timeline: Timeline, origin: float) -> None:
     fault = timeline.span(Phase.FAULT)
     if fault is not None:
-        axis.axvspan(fault.began - origin, fault.ended - origin, color=_SHADE, zorder=-1, linewidth=0)
+        axis.axvspan(fault.began - origin, fault.ended - origin, color=SHADE, zorder=-1, linewidth=0)
     if timeline.lifted_at is not None and timeline.served_at is not None:
         began, ended = timeline.lifted_at - origin, timeline.served_at - origin
         axis.axvspan(began, ended, color=_START_SHADE, zorder=-1, linewidth=0)
