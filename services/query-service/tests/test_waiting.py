@@ -24,6 +24,14 @@ def run_out(gate: WaitGate, times: int, *, ran_out: bool | None = True) -> None:
         gate.leave(entered(gate), ran_out)
 
 
+def test_nobody_waits_while_the_read_model_is_known_to_be_behind() -> None:
+    behind = True
+    gate = WaitGate(FakeClock(), behind=lambda: behind)
+    assert gate.enter() is None
+    behind = False
+    assert gate.enter() is not None
+
+
 def test_the_gate_closes_when_half_of_the_last_twenty_waits_ran_out() -> None:
     gate = WaitGate(FakeClock())
     run_out(gate, 11, ran_out=False)

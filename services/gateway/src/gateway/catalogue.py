@@ -96,6 +96,7 @@ def _fetching(call: Call, ask: Ask) -> Callable[[], Awaitable[Fetched[Answer]]]:
 
 def _fetched(answer: Answer) -> Fetched[Answer]:
     """Only a 200 is kept, and not one that says it is behind but not how far."""
-    known = "degraded" not in answer.headers or "age" in answer.headers
+    degraded = "degraded" in answer.headers
+    known = not degraded or "age" in answer.headers
     age_s = float(age_of(answer)) if answer.status == 200 and known else None
-    return Fetched(answer, len(answer.body), age_s)
+    return Fetched(answer, len(answer.body), age_s, degraded)

@@ -85,7 +85,11 @@ def _parts(settings: QuerySettings, client: AsyncElasticsearch, registry: Collec
             timeout_s=settings.elasticsearch_timeout_s,
             see_attempt=_counting(registry),
         ),
-        waits=TokenWaits(Bulkhead("tokens", WAITING), WaitGate(), longest_s=settings.token_wait_s),
+        waits=TokenWaits(
+            Bulkhead("tokens", WAITING),
+            WaitGate(behind=lambda: freshness.behind),
+            longest_s=settings.token_wait_s,
+        ),
         together=KeptAnswers(fresh_s=settings.recommendations_fresh_s, at_most=settings.recommendations_kept),
         freshness=freshness,
         watch=WatermarkWatch(

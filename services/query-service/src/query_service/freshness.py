@@ -62,6 +62,12 @@ class Freshness:
         age_s = max(0.0, (self._now() - self._drained_at).total_seconds())
         return Staleness(degraded=not self._complete or age_s > self._stale_after_s, age_s=age_s)
 
+    @property
+    def behind(self) -> bool:
+        """Whether the read model is known to be older than answers may be without saying so."""
+        staleness = self.staleness()
+        return staleness.age_s is not None and staleness.age_s > self._stale_after_s
+
 
 class WatermarkWatch:
     """Looks at the watermarks every `every_s` seconds and tells `freshness`.

@@ -26,7 +26,8 @@ class ReadModelBehind(Exception):
 
 
 class WaitGate:
-    """Tells whether waiting makes sense: not for a second once half of the last 20 waits ran out.
+    """Tells whether waiting makes sense: not while the whole read model is known to be `behind`, since who waits then
+    learns nothing, and not for a second once half of the last 20 waits ran out.
 
     After that second one wait at a time is let through as a probe: reached, it opens the gate again; run out, it keeps
     it closed for another second.
@@ -36,8 +37,9 @@ class WaitGate:
     _HALF: Final = 10
     _CLOSED_S: Final = 1.0
 
-    def __init__(self, clock: Clock = SYSTEM_CLOCK) -> None:
+    def __init__(self, clock: Clock = SYSTEM_CLOCK, *, behind: Callable[[], bool] = lambda: False) -> None:
         self._clock = clock
+        self._behind = behind
         self._ran_out: deque[bool] = deque(maxlen=self._LAST)
         self._closed_until_s: float | None = None
         self._probing = False
@@ -50,7 +52,11 @@ class WaitGate:
 
     def enter(self) -> int | None:
         """A turn to wait now, to be given to `leave` once; None: do not wait."""
-        if self._closed_until_s is None or not PROTECTIONS.on("breaker"):
+        if not PROTECTIONS.on("breaker"):
+            return self._generation
+        if self._behind():
+            return None
+        if self._closed_until_s is None:
             return self._generation
         if self._probing or self._clock.now() < self._closed_until_s:
             return None

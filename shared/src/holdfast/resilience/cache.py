@@ -19,11 +19,16 @@ V = TypeVar("V")
 
 @dataclass(frozen=True, slots=True)
 class Fetched(Generic[V]):
-    """What a fetch gave. `age_s` is how old it was already when it was asked for; None: not to be kept."""
+    """What a fetch gave. `age_s` is how old it was already when it was asked for; None: not to be kept.
+
+    One that is `degraded` is given again only if an error makes that necessary: as soon as a better one is to be had,
+    callers are to have it.
+    """
 
     value: V
     bytes: int = 0
     age_s: float | None = None
+    degraded: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,10 +41,11 @@ class Hit(Generic[V]):
 
 
 class _Entry(Generic[V]):
-    __slots__ = ("age_s", "asked_at_s", "bytes", "failed", "value")
+    __slots__ = ("age_s", "asked_at_s", "bytes", "degraded", "failed", "value")
 
     def __init__(self, fetched: Fetched[V], age_s: float, asked_at_s: float, key: str) -> None:
         self.value = fetched.value
+        self.degraded = fetched.degraded
         self.bytes = fetched.bytes + len(key) + _OVERHEAD_BYTES
         self.age_s = age_s
         self.asked_at_s = asked_at_s
@@ -70,7 +76,7 @@ class Cache(Generic[V]):
         After a fetch has failed a stale value is not given as if nothing were wrong: callers wait for the next one.
         """
         entry = self._entries.get(key)
-        if entry is None:
+        if entry is None or entry.degraded:
             return None
         age_s = self._age_s(entry)
         if age_s < settings.max_age_s:
