@@ -18,7 +18,8 @@ class Guard:
     """`async with guard(deadline): ...` around every use of one store. One a process and store (or pool).
 
     `classify` says how an error of the store's own counts; the default counts every Exception as a failure, so pass
-    one that makes lock timeouts, deadlocks, cancelled statements and a full pool neutral (CORRECTNESS 5).
+    one that makes lock timeouts, deadlocks, cancelled statements and a full pool neutral (CORRECTNESS 5). Who probes
+    the store beside its callers, and tells the breaker, passes `waits_for_probe`: then no caller is the trial.
     """
 
     def __init__(
@@ -29,10 +30,11 @@ class Guard:
         classify: ClassifyError = errors_are_failures,
         clock: Clock = SYSTEM_CLOCK,
         rng: Callable[[], float] = random.random,
+        waits_for_probe: bool = False,
     ) -> None:
         self.name = name
         self.bulkhead = Bulkhead(name, settings.bulkhead)
-        self.breaker = CircuitBreaker(name, settings.breaker, clock=clock, rng=rng)
+        self.breaker = CircuitBreaker(name, settings.breaker, clock=clock, rng=rng, waits_for_probe=waits_for_probe)
         self._settings = settings
         self._classify = classify
 
