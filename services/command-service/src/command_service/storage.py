@@ -27,7 +27,7 @@ MIGRATIONS: tuple[MigrationSet, ...] = (
     MigrationSet("command-service", files("command_service").joinpath("migrations")),
 )
 _PAUSE_S = (0.1, 2.0)  # background work: 0.1 s, doubling to 2 s (RESILIENCE 2)
-_WATCH_EVERY_S = 0.25  # as replicas are probed: three missed looks open the breakers within a second and a half
+_WATCH_EVERY_S = 0.25  # as replicas are probed: three missed looks open the breakers in a second
 _WATCH_LIMIT_S = 0.3  # an answer takes 2 ms, on a busy machine tens of them
 _WATCH_POOL = "watch"  # one connection behind no guard: a breaker must not refuse who finds out whether it may close
 
@@ -90,8 +90,9 @@ class Storage:
 
     async def _watch(self) -> None:
         """Look at PostgreSQL four times a second and tell every pool's breaker, so that no shopper has to find out."""
+        loop = asyncio.get_running_loop()
         while True:
-            await asyncio.sleep(_WATCH_EVERY_S)
+            next_s = loop.time() + _WATCH_EVERY_S
             if PROTECTIONS.on("probe"):
                 answers = await self._look()
                 for guard in self.guards.values():
@@ -99,6 +100,7 @@ class Storage:
                         guard.breaker.probe_succeeded()
                     else:
                         guard.breaker.probe_missed()
+            await asyncio.sleep(max(0.0, next_s - loop.time()))
 
     async def _migrate(self) -> None:
         for name in await migrate(self.database, *MIGRATIONS):
