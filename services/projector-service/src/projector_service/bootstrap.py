@@ -29,7 +29,7 @@ from projector_service.watermarks import Watermarks
 log = structlog.get_logger(__name__)
 SERVICE = "projector-service"
 _TOPICS_EVERY_S = 5.0
-_KAFKA_BULKHEAD = BulkheadSettings(limit=16, queue=8)  # one commit or question at a time for each index fed, and a few
+_KAFKA_BULKHEAD = BulkheadSettings(limit=16, queue=8)  # dead letters and the probe
 
 
 class Projection:
@@ -50,7 +50,7 @@ class Projection:
         )
         self._metrics = ProjectorMetrics(registry)
         read_model = ReadModel(Search(self._client, self.elasticsearch, timeout_s), settings.namespace)
-        tools = Tools(settings, read_model, self._dead_letters, self.kafka, self._metrics)
+        tools = Tools(settings, read_model, self._dead_letters, self._metrics)
         slow = Search(self._client, self.elasticsearch, settings.index_timeout_s)
         self.feeds = Feeds(tools, Catalog(slow, read_model, settings.namespace))
         self.watermarks = Watermarks(settings, read_model, self.kafka, lambda: self.feeds.projectors)
