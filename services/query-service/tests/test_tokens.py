@@ -2,7 +2,7 @@
 
 import asyncio
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
 from typing import Any
 from uuid import uuid4
@@ -17,6 +17,14 @@ from query_service.consistency import counted
 Json = dict[str, Any]
 Make = Callable[..., Json]
 Bearer = Callable[[str, str], dict[str, str]]
+
+
+@pytest.fixture(autouse=True)
+def up_to_date(shop: Any) -> Iterator[None]:
+    """As if all were written for minutes to come: nobody waits for a read model that is known to be behind."""
+    shop.drained(-600)
+    yield
+    shop.drained(0)
 
 
 @pytest.fixture
@@ -219,3 +227,17 @@ async def test_a_token_that_is_none_is_400_on_every_read(
     ):  # fmt: skip
         answer = await client.get(path, headers=[(name, value.encode("latin-1")) for name, value in headers])
         assert (answer.status_code, answer.json()["code"]) == (400, "consistency-token-invalid"), path
+
+
+async def test_while_the_read_model_is_known_to_be_behind_nobody_waits(
+    shop: Any, serve: Any, bearer: Bearer, me: str
+) -> None:
+    shop.write("carts", cart(me, 3))
+    shop.drained(60)
+    async with serve(shop) as late:
+        while int((await late.get("/api/products")).headers.get("age", "0")) < 60:  # noqa: ASYNC110  # its first look
+            await asyncio.sleep(0.02)
+        began = time.monotonic()
+        answer = await late.get("/api/cart", headers=with_token(bearer(me, "guest"), f"cart-{me}@4"))
+        assert behind(answer)
+        assert time.monotonic() - began < 0.19
