@@ -6,7 +6,6 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from jinja2 import ChoiceLoader, Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 from rich.console import Console
 from rich.table import Table
@@ -15,16 +14,11 @@ from gameday.ab import charts, words
 from gameday.ab.curves import Shown
 from gameday.ab.edge import Edge
 from gameday.ab.judge import Judged, of_case
+from gameday.report.page import templates
 from gameday.report.terminal import COLOURS
 from gameday.verdict.verdict import Finding, Result
 
-_templates = Environment(
-    loader=ChoiceLoader([PackageLoader("gameday.ab"), PackageLoader("gameday.report")]),
-    autoescape=True,
-    undefined=StrictUndefined,
-    trim_blocks=True,
-    lstrip_blocks=True,
-)
+_templates = templates("gameday.ab", "gameday.report")
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 
-from jinja2 import Environment, PackageLoader, StrictUndefined
+from jinja2 import ChoiceLoader, Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
 from gameday.report import words
@@ -16,13 +16,19 @@ from gameday.verdict.seen import Seen
 from gameday.verdict.verdict import Result, Verdict
 from gameday.watch.samples import Sample
 
-_templates = Environment(
-    loader=PackageLoader("gameday.report"),
-    autoescape=True,
-    undefined=StrictUndefined,
-    trim_blocks=True,
-    lstrip_blocks=True,
-)
+
+def templates(*packages: str) -> Environment:
+    """The templates of these packages; the first that has one of a name wins."""
+    return Environment(
+        loader=ChoiceLoader([PackageLoader(package) for package in packages]),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+
+
+_templates = templates("gameday.report")
 
 
 @dataclass(frozen=True, slots=True)

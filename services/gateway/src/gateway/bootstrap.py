@@ -35,7 +35,7 @@ from holdfast.resilience.cache import Cache
 from holdfast.resilience.client import OutboundClient
 from holdfast.resilience.dependencies import Dependencies
 from holdfast.resilience.ratelimit import RateLimiter
-from holdfast.resilience.settings import ADMISSION, COMMAND_CLIENT, QUERY_CLIENT, RateSettings
+from holdfast.resilience.settings import ADMISSION, QUERY_CLIENT, ClientSettings, RateSettings
 from holdfast.service.app import Lifespan, create_app
 from holdfast.service.health import Health, Readiness
 from holdfast.service.middleware import Admit
@@ -140,7 +140,7 @@ def _served(forwarder: Forwarder, sessions: Sessions) -> list[tuple[Route, Serve
 def _parts(settings: GatewaySettings, registry: CollectorRegistry) -> Parts:
     metrics = OutboundMetrics(registry)
     query = OutboundClient("query-service", settings.query_urls, QUERY_CLIENT, observe=metrics.attempt)
-    commands = replace(COMMAND_CLIENT, bulkhead=CLIENT)
+    commands = ClientSettings(bulkhead=CLIENT)
     command = OutboundClient("command-service", settings.command_urls, commands, observe=metrics.attempt)
     dependencies = Dependencies(SERVICE)
     dependencies.add(query)

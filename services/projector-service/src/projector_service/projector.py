@@ -2,10 +2,9 @@
 
 import asyncio
 import time
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from functools import partial
-from typing import Final, TypeVar
+from typing import Final
 
 import structlog
 from aiokafka import AIOKafkaConsumer, ConsumerRecord, TopicPartition
@@ -23,8 +22,7 @@ from projector_service.metrics import ProjectorMetrics
 from projector_service.settings import ProjectorSettings
 
 log = structlog.get_logger(__name__)
-_ASK_S: Final = 5.0
-T = TypeVar("T")
+_COMMIT_S: Final = 5.0
 Polled = Mapping[TopicPartition, Sequence[ConsumerRecord]]
 
 
@@ -74,9 +72,9 @@ class Projector:
         consumer = self._consumer
         if consumer is None:
             raise KafkaError("not consuming")
-        ends = await self._ask(partial(kafka.end_offsets, consumer, self._topic))
+        ends = await kafka.end_offsets(consumer, self._topic)
         partitions = [TopicPartition(self._topic, partition) for partition in ends]
-        return await self._ask(partial(kafka.committed_offsets, consumer, partitions)), ends
+        return await kafka.committed_offsets(consumer, partitions), ends
 
     def lag(self, ends: Mapping[int, int]) -> int:
         """Messages of our partitions that are not in the index yet, as far as known; `ends` by partition."""
@@ -103,7 +101,7 @@ class Projector:
         while True:
             if assigned != self._assignments.assigned:
                 assigned = self._assignments.assigned
-                self.written = await self._ask(partial(kafka.committed_offsets, consumer, consumer.assignment()))
+                self.written = await kafka.committed_offsets(consumer, consumer.assignment())
             polled = polled or await consumer.getmany(timeout_ms=500, max_records=self._settings.poll_records)
             if polled:
                 polled = await self._advance(consumer, polled)
@@ -151,19 +149,10 @@ class Projector:
         self.written.update(
             {tp.partition: offset for tp, offset in offsets.items() if offset > self.written.get(tp.partition, 0)}
         )
+        # Whatever the breaker says: nobody waits for a projector, so it only tells of an outage, and a refused commit
+        # would throw a batch away that is written.
         try:
-            await self._ask(partial(kafka.commit, consumer, offsets))
-        except KafkaError as error:
+            async with asyncio.timeout(_COMMIT_S):
+                await kafka.commit(consumer, offsets)
+        except (KafkaError, TimeoutError) as error:
             log.warning("offsets_not_committed", index=self.index.name, error=repr(error))
-
-    async def _ask(self, question: Callable[[], Awaitable[T]]) -> T:
-        """One question to Kafka within its time, whatever the breaker says. Raises KafkaError.
-
-        Nobody waits for a projector, so the breaker, which hears of an outage by its own probe, only tells of it: what
-        it refused here would be asked again at once, and a refused commit throws a batch away that is written.
-        """
-        try:
-            async with asyncio.timeout(_ASK_S):
-                return await question()
-        except TimeoutError as error:
-            raise KafkaError(f"no answer within {_ASK_S:g} s") from error

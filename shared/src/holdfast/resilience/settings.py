@@ -169,7 +169,6 @@ SEARCH_CACHE = CacheSettings(max_age_s=2, stale_while_revalidate_s=10, stale_if_
 
 # Bulkheads: 2 x peak rate x healthy p99. Tokens waited for have their own, so that a dead projector holds up only them.
 QUERY_BULKHEAD = BulkheadSettings(limit=32, queue=16)
-COMMAND_BULKHEAD = BulkheadSettings(limit=16, queue=8)
 PAYMENT_BULKHEAD = BulkheadSettings(limit=16, queue=8)
 ELASTICSEARCH_BULKHEAD = BulkheadSettings(limit=32, queue=16)
 TOKEN_WAIT_BULKHEAD = BulkheadSettings(limit=8, queue=0)
@@ -179,7 +178,6 @@ CHECKOUT_BULKHEAD = BulkheadSettings(
 )  # its own pool with a FIFO queue (CORRECTNESS 5)
 
 QUERY_CLIENT = ClientSettings(bulkhead=QUERY_BULKHEAD)
-COMMAND_CLIENT = ClientSettings(bulkhead=COMMAND_BULKHEAD)
 PAYMENT_CLIENT = ClientSettings(
     bulkhead=PAYMENT_BULKHEAD,
     # A read of the ledger, which has no other replica: one that hangs is seen without making buyers wait, however few
