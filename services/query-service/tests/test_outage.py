@@ -64,6 +64,30 @@ async def test_without_any_call_the_watch_opens_the_breaker(client: Any, link: A
     assert took < 0.15
 
 
+async def test_no_caller_is_the_trial_of_one_that_answers_now_and_then(client: Any, link: Any) -> None:
+    async def stand_still_often() -> None:
+        while True:
+            link.pause()
+            await asyncio.sleep(0.13)
+            link.resume()
+            await asyncio.sleep(0.02)
+
+    link.pause()
+    while (await client.get("/status")).json()["dependencies"][0]["breaker"] != "open":
+        await timed(client)
+    link.resume()
+    halting = asyncio.create_task(stand_still_often())
+    ends_at = time.monotonic() + 4
+    while time.monotonic() < ends_at:
+        assert (await client.get("/api/products")).status_code == 503
+        assert (await client.get("/status")).json()["dependencies"][0]["breaker"] == "open"
+        await asyncio.sleep(0.05)
+    halting.cancel()
+    await asyncio.wait({halting})
+    link.resume()
+    assert await healed(client) < 8
+
+
 async def test_a_caller_with_little_time_gets_504_in_that_time(client: Any, link: Any) -> None:
     link.pause()
     answer, took = await timed(client, **{"X-Request-Timeout-Ms": "60"})

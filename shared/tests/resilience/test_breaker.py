@@ -8,15 +8,23 @@ from holdfast.resilience.breaker import CLOSED, HALF_OPEN, OPEN, CircuitBreaker,
 from holdfast.resilience.clock import FakeClock
 from holdfast.resilience.errors import DependencyUnavailable
 from holdfast.resilience.outcome import Outcome
+from holdfast.resilience.settings import BreakerSettings
 
 MIDDLE = 0.5  # a draw that leaves the open time as it is
 
 
 def make(
-    clock: FakeClock, *, chance: float = MIDDLE, waits_for_probe: bool = False, elsewhere: bool = True
+    clock: FakeClock,
+    *,
+    chance: float = MIDDLE,
+    waits_for_probe: bool = False,
+    good_probes: int = 1,
+    late_probes: int | None = None,
+    elsewhere: bool = True,
 ) -> CircuitBreaker:
     return CircuitBreaker(
         "query",
+        BreakerSettings(good_probes=good_probes, late_probes=late_probes),
         clock=clock,
         rng=lambda: chance,
         waits_for_probe=waits_for_probe,
@@ -359,6 +367,49 @@ def test_a_good_probe_before_its_time_does_not_half_open_it_and_is_kept() -> Non
     assert breaker.admits
     breaker.probe_missed()
     assert not breaker.admits  # the newest probe counts
+
+
+def test_one_that_wants_more_good_probes_waits_for_them_in_a_row() -> None:
+    clock = FakeClock()
+    breaker = make(clock, waits_for_probe=True, good_probes=3)
+    fail(breaker, 7)
+    clock.advance(60)
+    for disturb in (breaker.probe_late, breaker.probe_missed):
+        breaker.probe_succeeded()
+        breaker.probe_succeeded()
+        disturb()
+        assert breaker.state == OPEN
+    breaker.probe_succeeded()
+    breaker.probe_succeeded()
+    assert not breaker.admits
+    breaker.probe_succeeded()
+    assert breaker.state == HALF_OPEN
+
+
+def test_late_probes_in_a_row_open_it_missed_ones_among_them() -> None:
+    clock = FakeClock()
+    breaker = make(clock, late_probes=3)
+    breaker.probe_late()
+    breaker.probe_late()
+    breaker.probe_succeeded()
+    breaker.probe_late()
+    breaker.probe_missed()
+    assert breaker.state == CLOSED
+    breaker.probe_late()
+    assert breaker.state == OPEN
+    clock.advance(1)
+    assert breaker.admits  # more of them do not open it again
+    breaker.probe_late()
+    assert breaker.admits
+
+
+def test_a_late_probe_is_no_missed_one() -> None:
+    breaker = make(FakeClock())
+    for _ in range(2):
+        breaker.probe_missed()
+        breaker.probe_missed()
+        breaker.probe_late()
+    assert breaker.state == CLOSED
 
 
 def test_good_probes_alone_never_close_it() -> None:

@@ -10,6 +10,7 @@ from holdfast.resilience.breaker import CLOSED, HALF_OPEN, OPEN, CircuitBreaker,
 from holdfast.resilience.clock import FakeClock
 from holdfast.resilience.errors import DependencyUnavailable
 from holdfast.resilience.outcome import Outcome
+from holdfast.resilience.settings import BreakerSettings
 
 
 @dataclass(eq=False)
@@ -30,7 +31,12 @@ class AgainstAModel(RuleBasedStateMachine):
         self.clock = FakeClock(0)
         self.elsewhere = True
         self.breaker = CircuitBreaker(
-            "x", clock=self.clock, rng=lambda: 0.5, waits_for_probe=True, better_elsewhere=lambda _rate: self.elsewhere
+            "x",
+            BreakerSettings(good_probes=2, late_probes=4),
+            clock=self.clock,
+            rng=lambda: 0.5,
+            waits_for_probe=True,
+            better_elsewhere=lambda _rate: self.elsewhere,
         )
         self.state = CLOSED
         self.period = 0
@@ -38,8 +44,9 @@ class AgainstAModel(RuleBasedStateMachine):
         self.seconds: list[tuple[int, Outcome]] = []  # (whole second, outcome) of what counts since last closed
         self.all: list[Lent] = []
         self.opened: list[float] = []  # since closed
-        self.good_since_open = False
+        self.good_in_a_row = 0  # since it opened
         self.missed = 0
+        self.late = 0  # in a row, missed ones among them
 
     def counted(self) -> list[Outcome]:
         return [outcome for period, outcome in self.outcomes if period == self.period]
@@ -53,14 +60,14 @@ class AgainstAModel(RuleBasedStateMachine):
         self.period += 1
         if state == OPEN:
             self.opened.append(self.clock.now())
-            self.good_since_open = False
+            self.good_in_a_row = 0
         if state == CLOSED:
             self.opened = []
             self.seconds = []
 
     def ripe(self) -> bool:
         length_s = min(4, 2 ** (len(self.opened) - 1))
-        return self.good_since_open and self.clock.now() >= self.opened[-1] + length_s
+        return self.good_in_a_row >= 2 and self.clock.now() >= self.opened[-1] + length_s
 
     def admits(self) -> bool:
         if self.state == CLOSED:
@@ -146,15 +153,28 @@ class AgainstAModel(RuleBasedStateMachine):
     def probe_well(self) -> None:
         self.breaker.probe_succeeded()
         self.missed = 0
-        self.good_since_open = True
+        self.late = 0
+        self.good_in_a_row += 1
         if self.state == OPEN and self.ripe():
             self.to(HALF_OPEN)
+
+    @rule()
+    def probe_late(self) -> None:
+        self.breaker.probe_late()
+        self.missed = 0
+        self.no_good_probe()
+
+    def no_good_probe(self) -> None:
+        self.good_in_a_row = 0
+        self.late += 1
+        if self.late == 4 and self.state != OPEN:
+            self.to(OPEN)
 
     @rule()
     def miss_a_probe(self) -> None:
         lost = self.breaker.probe_missed()
         self.missed += 1
-        self.good_since_open = False
+        self.no_good_probe()
         assert lost == (self.missed == 3)
         if lost and self.state != OPEN:
             self.to(OPEN)

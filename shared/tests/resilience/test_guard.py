@@ -230,3 +230,30 @@ async def test_a_thousand_callers_at_half_open_reach_the_store_three_times() -> 
     ends = await asyncio.gather(*calls, return_exceptions=True)
     assert sum(isinstance(end, DependencyUnavailable) for end in ends) == 997
     assert guard.breaker.state == "closed"
+
+
+@pytest.mark.parametrize("enforce", [True, False])
+async def test_losing_the_store_ends_what_is_in_flight_and_says_so(enforce: bool) -> None:
+    guard = make()
+    begun_s = time.monotonic()
+
+    async def call() -> None:
+        async with guard(Deadline.after(60), enforce=enforce):
+            await asyncio.sleep(60)
+
+    calls = [asyncio.create_task(call()) for _ in range(2)]
+    await asyncio.sleep(0)
+    for _ in range(3):
+        assert not any(one.done() for one in calls)
+        guard.probe_missed()
+    errors = await asyncio.gather(*calls, return_exceptions=True)
+    assert [error.reason for error in errors if isinstance(error, DependencyUnavailable)] == ["lost", "lost"]
+    assert time.monotonic() - begun_s < 5
+    assert (guard.bulkhead.in_flight, guard.breaker.in_flight, guard.breaker.state) == (0, 0, "open")
+
+
+async def test_a_timeout_of_the_block_itself_is_no_loss() -> None:
+    guard = make()
+    with pytest.raises(TimeoutError):
+        async with guard(Deadline.after(5), enforce=False):
+            raise TimeoutError

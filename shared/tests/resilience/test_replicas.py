@@ -143,7 +143,7 @@ async def test_losing_a_replica_ends_its_watched_calls_at_once_and_no_others() -
     async def call(label: str, replica: Replica, seconds: float) -> None:
         try:
             async with asyncio.timeout(seconds) as scope:
-                with replica.watched(scope) as watch:
+                with replica.watches.watched(scope) as watch:
                     await asyncio.sleep(10)
         except TimeoutError:
             ends[label] = "lost" if watch.lost else "timeout"
@@ -167,7 +167,7 @@ async def test_a_call_that_is_just_timing_out_is_not_said_to_be_lost() -> None:
 
     async def call() -> None:
         async with asyncio.timeout(10) as scope:
-            with replica.watched(scope) as watch:
+            with replica.watches.watched(scope) as watch:
                 scope.reschedule(0)  # fires first in the next turn, the misses come right behind it
                 asyncio.get_running_loop().call_soon(lambda: [replica.probe_missed() for _ in range(3)])
                 try:

@@ -2,7 +2,7 @@
 
 import os
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Literal
@@ -19,7 +19,7 @@ class Ack:
     customer_id: str
     status: str
     amount: int
-    quantities: dict[str, int]
+    quantities: Mapping[str, int]
     invoice: str
 
 

@@ -8,6 +8,7 @@ from collections import Counter, defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Literal
 
 from rich.console import Console
 from rich.progress import MofNCompleteColumn, Progress, TaskID, TimeRemainingColumn
@@ -110,6 +111,7 @@ class Replay:
 
     async def _order(self, session: Session, invoice: Invoice) -> None:
         self.outcome.orders_tried += 1
+        taken: dict[str, int] = {}  # what the cart has: a refused line is missing from the order too
         for product_id, quantity in invoice.quantities.items():
             answer = await self._shop.call(
                 "POST",
@@ -117,7 +119,8 @@ class Replay:
                 token=session.token,
                 body={"product_id": product_id, "quantity": quantity},
             )
-            self._count(answer, f"line: {answer.code}")
+            if self._count(answer, f"line: {answer.code}"):
+                taken[product_id] = quantity
         answer = await self._shop.call(
             "POST",
             "/api/checkout",
@@ -128,7 +131,7 @@ class Replay:
         if not self._count(answer, f"order: {answer.code}"):
             await self._shop.call("DELETE", "/api/cart", token=session.token)
             return
-        ack = self._written("order", session, invoice, answer)
+        ack = self._written("order", session, invoice, answer, answer.body["total_amount"], taken)
         session.placed[invoice.number] = ack
         self.outcome.placed(invoice, ack, answer.headers.get("consistency-token", ""), session.token)
 
@@ -145,7 +148,7 @@ class Replay:
             body={"reason": f"invoice {cancellation.number}"},
         )
         if self._count(answer, f"cancellation: {answer.code}"):
-            self._written("cancel", session, cancellation, answer, order)
+            self._written("cancel", session, cancellation, answer, order.amount, order.quantities)
             self.outcome.cancelled += 1
 
     def _count(self, answer: Answer, refusal: str) -> bool:
@@ -154,14 +157,22 @@ class Replay:
             self.outcome.refusals[refusal] += 1
         return answer.ok
 
-    def _written(self, kind: str, session: Session, invoice: Invoice, answer: Answer, order: Ack | None = None) -> Ack:
+    def _written(
+        self,
+        kind: Literal["order", "cancel"],
+        session: Session,
+        invoice: Invoice,
+        answer: Answer,
+        amount: int,
+        quantities: Mapping[str, int],
+    ) -> Ack:
         ack = Ack(
-            kind="order" if kind == "order" else "cancel",
+            kind=kind,
             order_id=answer.body["order_id"],
             customer_id=session.customer_id,
             status=answer.body["status"],
-            amount=order.amount if order else answer.body["total_amount"],
-            quantities=dict(invoice.quantities),
+            amount=amount,
+            quantities=quantities,
             invoice=invoice.number,
         )
         self._acks.write(ack)

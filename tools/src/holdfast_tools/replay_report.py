@@ -41,9 +41,9 @@ class Outcome:
     def placed(self, invoice: Invoice, ack: Ack, consistency_token: str, token: str) -> None:
         """Count an acknowledged order; `consistency_token` is what its answer carried."""
         self.by_status[ack.status] += 1
-        self.lines += len(invoice.quantities)
+        self.lines += len(ack.quantities)
         self.revenue += ack.amount
-        real = int(invoice.revenue * 100 + Decimal("0.5"))
+        real = int(sum(invoice.billed[product_id] for product_id in ack.quantities) * 100 + Decimal("0.5"))
         self.real_revenue += real
         if ack.amount > real:
             self.dearer += ack.amount - real

@@ -82,14 +82,14 @@ class Product:
 
 @dataclass(frozen=True, slots=True)
 class Invoice:
-    """One real order or cancellation: product → quantity, `revenue` in pounds for its goods as the shop billed them."""
+    """One real order or cancellation: product → quantity, and → pounds as the shop `billed` them."""
 
     number: str
     customer: str
     at: datetime
     quantities: Mapping[str, int]
+    billed: Mapping[str, Decimal]
     lines: int
-    revenue: Decimal
 
 
 @dataclass(frozen=True, slots=True)
@@ -209,13 +209,15 @@ def _invoices(lines: Iterable[Line], sign: int) -> list[Invoice]:
 
 def _invoice(number: str, lines: Sequence[Line], sign: int) -> Invoice:
     quantities: Counter[str] = Counter()
+    billed: defaultdict[str, Decimal] = defaultdict(Decimal)
     for line in lines:
         quantities[line.code] += sign * line.quantity
+        billed[line.code] += sign * line.quantity * line.price
     return Invoice(
         number=number,
         customer=lines[0].customer,
         at=min(line.at for line in lines),
         quantities=dict(quantities),
+        billed=dict(billed),
         lines=len(lines),
-        revenue=sum((line.price * line.quantity * sign for line in lines), Decimal(0)),
     )

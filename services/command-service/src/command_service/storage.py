@@ -99,7 +99,7 @@ class Storage:
                     if answers:
                         guard.breaker.probe_succeeded()
                     else:
-                        guard.breaker.probe_missed()
+                        guard.probe_missed()
             await asyncio.sleep(max(0.0, next_s - loop.time()))
 
     async def _migrate(self) -> None:

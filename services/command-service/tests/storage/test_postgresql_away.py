@@ -116,6 +116,22 @@ async def test_a_paused_postgresql_is_answered_within_the_deadline_and_then_at_o
         await eventually(guest, 10)
 
 
+async def test_calls_caught_by_a_pause_end_when_it_is_known_and_not_at_their_deadline(link: Link) -> None:
+    await link.start()
+    async with running(behind(link)) as service:
+        await service.product("mug")
+        guests = [service.someone() for _ in range(4)]
+        await asyncio.gather(*(add(guest) for guest in guests))  # sessions and connections are there
+        link.pause()
+        began = time.monotonic()
+        answers = await asyncio.gather(*(add(guest, left_ms=10_000) for guest in guests))
+        assert time.monotonic() - began < 4  # three looks of 0.3 s, and room for a busy machine
+        for answer in answers:
+            assert refused(answer, 503, "dependency-unavailable")
+        link.resume()
+        await eventually(guests[0], 10)
+
+
 async def test_a_lock_that_is_not_granted_is_busy_and_no_fault_of_postgresql(database: str, service: Service) -> None:
     await service.product("mug")
     guest = service.someone()

@@ -13,13 +13,14 @@ from elasticsearch import ApiError, AsyncElasticsearch, TransportError
 
 from holdfast.contracts.documents import alias, watermarks_index
 from holdfast.contracts.messages import PARTITIONS, TOPICS
-from holdfast.resilience.breaker import CircuitBreaker
+from holdfast.resilience.guard import Guard
 from holdfast.resilience.protections import PROTECTIONS
 from query_service.adapters.elasticsearch import refused
 from query_service.warming import warm
 
 log = structlog.get_logger(__name__)
 _STALL_S: Final = 0.1
+_BUSY_S: Final = 0.02
 _RESTART_TAKES_S: Final = 3.0
 _ALIASES_EVERY: Final = 4  # looks: an alias swaps once a rebuild, and a dropped index is noticed at once
 
@@ -73,35 +74,42 @@ class WatermarkWatch:
     """Looks at the watermarks every `every_s` seconds and tells `freshness`.
 
     It is at the same time Elasticsearch's active probe: each look that gets no answer within `timeout_s` is a missed
-    probe of `breaker`, so that an outage is seen without a shopper's call, and the breaker half-opens after it.
+    probe for `guard`, so that an outage is seen without a shopper's call, and one that takes longer than `quick_s` is a
+    late one.
     """
 
     def __init__(
         self,
         client: AsyncElasticsearch,
-        breaker: CircuitBreaker,
+        guard: Guard,
         freshness: Freshness,
         namespace: str,
         *,
         every_s: float,
         timeout_s: float,
+        quick_s: float,
     ) -> None:
         self._client = client
-        self._breaker = breaker
+        self._guard = guard
         self._freshness = freshness
         self._namespace = namespace
         self._every_s = every_s
         self._timeout_s = timeout_s
+        self._quick_s = quick_s
         self._indices: Sequence[str] = ()
         self._looks = 0
         self._answered_at_s = -math.inf
+        self._busy = False
         self.answers = False
         """Whether Elasticsearch answered the last look."""
 
     async def run(self) -> None:
         """Looks until cancelled."""
         loop = asyncio.get_running_loop()
+        next_s = loop.time()
         while True:
+            # Woken late, this process has more to do than it can: its looks are late by themselves.
+            self._busy = loop.time() - next_s > _BUSY_S
             next_s = loop.time() + self._every_s
             try:
                 await self.look()
@@ -125,14 +133,19 @@ class WatermarkWatch:
                 self._missed(error)
                 return
             oldest = None  # no alias or no watermark yet: Elasticsearch itself works
+        took_s = time.monotonic() - began_s
         self._freshness.saw(oldest)
         if not self.answers:
             await self._warm()
             log.info("elasticsearch_answers")
         self.answers = True
         self._answered_at_s = time.monotonic()
-        if PROTECTIONS.on("probe"):
-            self._breaker.probe_succeeded()
+        if not PROTECTIONS.on("probe"):
+            return
+        if took_s <= self._quick_s:
+            self._guard.breaker.probe_succeeded()
+        elif not self._busy:
+            self._guard.breaker.probe_late()
 
     async def _warm(self) -> None:
         # A server that was away for less was paused or slow, not started anew.
@@ -144,7 +157,7 @@ class WatermarkWatch:
             log.warning("elasticsearch_away", error=type(error).__name__)
         self.answers = False
         if PROTECTIONS.on("probe"):
-            self._breaker.probe_missed()
+            self._guard.probe_missed()
 
     async def _oldest(self) -> datetime | None:
         if self._looks % _ALIASES_EVERY == 0 or not self._indices:

@@ -4,10 +4,10 @@ from typing import Final
 
 from pydantic import Field
 
-from holdfast.resilience.settings import ELASTICSEARCH_BULKHEAD, READ_TOTAL_S, TOKEN_WAIT_BULKHEAD, GuardSettings
+from holdfast.resilience.settings import ELASTICSEARCH_GUARD, READ_TOTAL_S, TOKEN_WAIT_BULKHEAD
 from holdfast.service.settings import ServiceSettings
 
-ELASTICSEARCH: Final = GuardSettings(bulkhead=ELASTICSEARCH_BULKHEAD)
+ELASTICSEARCH: Final = ELASTICSEARCH_GUARD
 WAITING: Final = TOKEN_WAIT_BULKHEAD
 
 

@@ -120,7 +120,7 @@ class Attempts:
         watch = None
         try:
             async with limit.limit(self._dependency) as scope:
-                with replica.watched(scope) if call.policy.ends_when_lost else nullcontext() as watch:
+                with replica.watches.watched(scope) if call.policy.ends_when_lost else nullcontext() as watch:
                     got = await self._wire.exchange(call.method, url, headers, call.content)
         except DeadlineExceeded:
             return Unanswered("lost" if watch is not None and watch.lost else "timeout", replica)

@@ -89,15 +89,15 @@ def turn_away(_bad_rate: float) -> bool:
 
 
 class CircuitBreaker:
-    """Opens on a bad rate over a window, on bad calls in a row or on missed probes; half-opens after a jittered,
-    growing time.
+    """Opens on a bad rate over a window, on bad calls in a row or on missed or late probes; half-opens after a
+    jittered, growing time.
 
     Bad is a failure, or a slow answer. A slow answer is still an answer, so slowness opens it only if calls would fare
     `better_elsewhere`: with two replicas slow at once it is what they share that is slow, or there is too much to do,
     and to turn away from both would make an outage of it (ADR 9). While half-open a slow answer opens it again like a
     failure, and good ones close it.
 
-    With `waits_for_probe` it half-opens only after a good probe as well. Only real calls close it. Results of calls
+    With `waits_for_probe` it half-opens only after good probes as well. Only real calls close it. Results of calls
     begun before the last change of state are dropped (a generation number, as in sony/gobreaker).
     """
 
@@ -128,7 +128,8 @@ class CircuitBreaker:
         self._openings = 0  # since it was last closed
         self._open_until_s = 0.0
         self._missed_probes = 0
-        self._probed_well = False  # since it opened
+        self._late_probes = 0  # in a row, missed ones among them
+        self._good_probes = 0  # in a row, since it opened
 
     @property
     def admits(self) -> bool:
@@ -182,16 +183,24 @@ class CircuitBreaker:
         return Guarded(self, classify, lease_s)
 
     def probe_succeeded(self) -> None:
-        """An active probe was answered: the breaker may half-open when its time is up. It never closes it."""
+        """An active probe was answered: the breaker may half-open when its time is up and enough of them were in a row.
+        It never closes it.
+        """
         self._missed_probes = 0
-        self._probed_well = True
+        self._late_probes = 0
+        self._good_probes += 1
         if self.state == OPEN and self._may_half_open(self._clock.now()):
             self._enter(self._machine.half_open)
 
+    def probe_late(self) -> None:
+        """An active probe was answered, but late: a row of them opens the breaker as well (`late_probes`)."""
+        self._missed_probes = 0
+        self._no_good_probe()
+
     def probe_missed(self) -> bool:
         """An active probe was not answered. True when this was the miss that makes the replica count as lost."""
-        self._probed_well = False
         self._missed_probes += 1
+        self._no_good_probe()
         if self._missed_probes != self._settings.missed_probes:
             return False
         if self.state != OPEN:
@@ -211,6 +220,12 @@ class CircuitBreaker:
             retry_after_s=self.retry_after_s,
             p99_ms=self._latencies.percentile_ms(0.99),
         )
+
+    def _no_good_probe(self) -> None:
+        self._good_probes = 0
+        self._late_probes += 1
+        if self._late_probes == self._settings.late_probes and self.state != OPEN:
+            self._open()
 
     def _settle(self, permit: Permit, outcome: Outcome) -> None:
         self.in_flight -= 1
@@ -249,7 +264,7 @@ class CircuitBreaker:
         jitter = 1 + self._settings.jitter * (2 * self._rng() - 1)
         self._open_until_s = self._clock.now() + min(doubled_s, self._settings.longest_open_s) * jitter
         self._openings += 1
-        self._probed_well = False
+        self._good_probes = 0
         self._enter(self._machine.open)
 
     def _enter(self, move: Callable[[], object]) -> None:
@@ -262,7 +277,7 @@ class CircuitBreaker:
 
     def _may_half_open(self, now_s: float) -> bool:
         waits = self._waits_for_probe and PROTECTIONS.on("probe")
-        return now_s >= self._open_until_s and (self._probed_well or not waits)
+        return now_s >= self._open_until_s and (self._good_probes >= self._settings.good_probes or not waits)
 
     def _half_open_room(self, now_s: float) -> bool:
         live = sum(permit.ends_s > now_s for permit in self._leased)

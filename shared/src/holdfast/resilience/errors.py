@@ -8,7 +8,7 @@ Reason = Literal[
     "connect",  # no connection: certainly not sent
     "reset",  # the connection broke: unknown whether it happened
     "timeout",  # no answer within the attempt's time: unknown whether it happened
-    "lost",  # the replica missed its probes meanwhile: unknown whether it happened
+    "lost",  # the replica or store missed its probes meanwhile: unknown whether it happened
     "bad-answer",  # not HTTP, or longer than allowed: unknown whether it happened
     "request-in-progress",  # our own repeat met the first attempt, still at work
     "failed",  # a guarded store refused or broke

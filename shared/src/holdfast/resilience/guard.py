@@ -1,17 +1,19 @@
 """Bulkhead, breaker and deadline around calls that do not go over HTTP: PostgreSQL, Elasticsearch, Kafka, SQLite."""
 
+import asyncio
 import random
 from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager, nullcontext
+from contextlib import asynccontextmanager
 
 from holdfast.resilience.breaker import CircuitBreaker
 from holdfast.resilience.bulkhead import Bulkhead
 from holdfast.resilience.clock import SYSTEM_CLOCK, Clock
-from holdfast.resilience.deadline import Deadline
+from holdfast.resilience.deadline import Deadline, Limit
 from holdfast.resilience.errors import DeadlineExceeded, DependencyUnavailable, Reason, ResilienceError
 from holdfast.resilience.outcome import ClassifyError, Outcome, errors_are_failures
 from holdfast.resilience.settings import GuardSettings
 from holdfast.resilience.stopwatch import STALL_S, Stopwatch
+from holdfast.resilience.watches import Watches
 
 
 class Guard:
@@ -36,6 +38,7 @@ class Guard:
         self.bulkhead = Bulkhead(name, settings.bulkhead)
         self.breaker = CircuitBreaker(name, settings.breaker, clock=clock, rng=rng, waits_for_probe=waits_for_probe)
         self._settings = settings
+        self._watches = Watches()
         self._classify = classify
 
     @asynccontextmanager
@@ -44,7 +47,8 @@ class Guard:
 
         With `enforce` the block is cancelled at the deadline; without, the block keeps it by itself (asyncpg, whose
         clean-up needs time of its own, CORRECTNESS 25) and raises DeadlineExceeded. Raises BulkheadFull,
-        DependencyUnavailable (breaker open) or DeadlineExceeded; what the block raises passes unchanged.
+        DependencyUnavailable (breaker open, or lost meanwhile) or DeadlineExceeded; what the block raises passes
+        unchanged.
         """
         deadline.require(self.name)
         self.breaker.require()  # an open breaker answers at once, without waiting for a place
@@ -58,10 +62,29 @@ class Guard:
                 return self._judge(error, fair=given_s >= self._settings.fair_chance_s and not held_up)
 
             async with self.breaker.guard(classify=judge, lease_s=lease_s) as permit:
-                with Stopwatch(self._settings.slow_after_s) as watch:
-                    async with deadline.limit(self.name) if enforce else nullcontext():
+                with Stopwatch(self._settings.slow_after_s) as stopwatch:
+                    async with self._unless_lost(deadline.limit(self.name) if enforce else asyncio.timeout(None)):
                         yield deadline
-                permit.settle(watch.judge(Outcome.SUCCESS))
+                permit.settle(stopwatch.judge(Outcome.SUCCESS))
+
+    def probe_missed(self) -> None:
+        """Whoever probes the store got no answer. The miss that is too many also ends what is in flight: it raises
+        DependencyUnavailable(reason `lost`) then, whether or not it happened.
+        """
+        if self.breaker.probe_missed():
+            self._watches.lose()
+
+    @asynccontextmanager
+    async def _unless_lost(self, limit: Limit | asyncio.Timeout) -> AsyncIterator[None]:
+        watch = None
+        try:
+            async with limit as scope:
+                with self._watches.watched(scope) as watch:
+                    yield
+        except (DeadlineExceeded, TimeoutError) as error:
+            if watch is not None and watch.lost:
+                raise self.unavailable("lost") from error
+            raise
 
     def unavailable(self, reason: Reason = "failed") -> DependencyUnavailable:
         """The error that tells the caller this store is away; adapters raise it from the store's own."""

@@ -1,60 +1,34 @@
 """The replicas of one dependency, each with its breaker, and the choice among them."""
 
-import asyncio
 import random
-from collections.abc import Iterator
-from contextlib import contextmanager
 
 from holdfast.resilience.addresses import Addresses, DnsName
 from holdfast.resilience.breaker import CLOSED, CircuitBreaker, StateChanged
 from holdfast.resilience.clock import SYSTEM_CLOCK, Clock
 from holdfast.resilience.errors import DependencyUnavailable
 from holdfast.resilience.settings import BreakerSettings
-
-
-class Watch:
-    """A call in flight that ends early when its replica is lost."""
-
-    __slots__ = ("lost", "scope")
-
-    def __init__(self, scope: asyncio.Timeout) -> None:
-        self.scope = scope
-        self.lost = False
+from holdfast.resilience.watches import Watches
 
 
 class Replica:
     """One process of the dependency. `name` is host:port."""
 
-    __slots__ = ("_watches", "breaker", "name", "url")
+    __slots__ = ("breaker", "name", "url", "watches")
 
     def __init__(self, url: str, breaker: CircuitBreaker) -> None:
         self.url = url
         self.name = url.removeprefix("http://")
         self.breaker = breaker
-        self._watches: set[Watch] = set()
+        self.watches = Watches()
 
     @property
     def in_flight(self) -> int:
         return self.breaker.in_flight
 
-    @contextmanager
-    def watched(self, scope: asyncio.Timeout) -> Iterator[Watch]:
-        """While the block runs, losing the replica makes `scope` end at once, with `lost` set."""
-        watch = Watch(scope)
-        self._watches.add(watch)
-        try:
-            yield watch
-        finally:
-            self._watches.remove(watch)
-
     def probe_missed(self) -> None:
         """Count a missed probe; the one that is too many also ends the watched calls."""
         if self.breaker.probe_missed():
-            now = asyncio.get_running_loop().time()
-            for watch in self._watches:
-                if not watch.scope.expired():
-                    watch.lost = True
-                    watch.scope.reschedule(now)
+            self.watches.lose()
 
 
 class Replicas:

@@ -17,6 +17,10 @@ class BreakerSettings:
     answers count in the row where they count at all."""
     missed_probes: int = 3
     """A replica that misses 3 of 4 probes a second is seen as gone in under 1 s without victims."""
+    late_probes: int | None = None
+    """So many late (or missed) in a row open it too. None: whoever probes can't tell late from good."""
+    good_probes: int = 1
+    """Good probes in a row before callers are let through to try, where somebody probes."""
     window_s: float = 10.0
     """Hystrix: what the rate looks back on."""
     window_buckets: int = 10
@@ -177,6 +181,15 @@ CHECKOUT_BULKHEAD = BulkheadSettings(
     limit=8, queue=32, max_wait_s=0.6
 )  # its own pool with a FIFO queue (CORRECTNESS 5)
 
+ELASTICSEARCH_GUARD = GuardSettings(
+    bulkhead=ELASTICSEARCH_BULKHEAD,
+    # Looks come four times a second. An Elasticsearch that stands still for nineteen of twenty moments answers most of
+    # them, late: five in a row are seen within 2 s, where a rate would still remember ten good seconds. Now and then
+    # one is in time: each was three shoppers' trials of 200 ms. Two seconds of good ones are no accident, and leave
+    # room in the ten to be healthy again.
+    breaker=BreakerSettings(late_probes=5, good_probes=8),
+)
+
 QUERY_CLIENT = ClientSettings(bulkhead=QUERY_BULKHEAD)
 PAYMENT_CLIENT = ClientSettings(
     bulkhead=PAYMENT_BULKHEAD,
@@ -195,6 +208,8 @@ SIGN_IN_TOTAL_S = 1.5
 # is slow after SLOW_SHARE of it: one client's slow cards, or tokens that a dead projector never reaches, must not open
 # the breaker that carts and browsing need.
 SLOW_SHARE = 0.7
+# A look at Elasticsearch is good within this share of a call's time: ten times what a healthy one takes.
+QUICK_SHARE = 0.25
 READ = CallPolicy(attempt_timeout_s=0.25, slow_after_s=SLOW_SHARE * 0.25)
 READ_WITH_TOKEN = CallPolicy(attempt_timeout_s=0.45)  # the query-service waits up to 200 ms for the version
 CART = CallPolicy(attempt_timeout_s=0.3, slow_after_s=SLOW_SHARE * 0.3)
