@@ -157,7 +157,7 @@ async def test_what_goes_wrong_during_a_wait_is_told_and_leaves_nothing_behind()
 
 async def test_an_answer_is_made_once_for_all_who_ask_meanwhile_and_kept_while_fresh() -> None:
     clock = FakeClock()
-    kept: KeptAnswers[str, int] = KeptAnswers(fresh_s=10, at_most=2, clock=clock)
+    kept: KeptAnswers[int] = KeptAnswers(fresh_s=10, at_most=2, clock=clock)
     made: list[str] = []
 
     async def answer(key: str) -> int:
@@ -183,7 +183,7 @@ async def test_an_answer_is_made_once_for_all_who_ask_meanwhile_and_kept_while_f
 
 
 async def test_failures_are_told_to_all_and_not_kept() -> None:
-    kept: KeptAnswers[str, int] = KeptAnswers(fresh_s=10, at_most=2)
+    kept: KeptAnswers[int] = KeptAnswers(fresh_s=10, at_most=2)
     tries = 0
 
     async def make() -> int:
@@ -200,7 +200,7 @@ async def test_failures_are_told_to_all_and_not_kept() -> None:
 
 
 async def test_an_asker_that_leaves_does_not_end_the_making_for_the_others() -> None:
-    kept: KeptAnswers[str, int] = KeptAnswers(fresh_s=10, at_most=2)
+    kept: KeptAnswers[int] = KeptAnswers(fresh_s=10, at_most=2)
 
     async def make() -> int:
         await asyncio.sleep(0.03)

@@ -5,6 +5,8 @@ import sys
 import time
 from collections import Counter
 from collections.abc import Sequence
+from contextlib import suppress
+from urllib.parse import urlencode
 
 from rich.console import Console
 from rich.progress import Progress
@@ -15,6 +17,7 @@ from holdfast_tools.retail import DataError, Month, Product, read_month
 from holdfast_tools.shop import Shop, ShopUnreachable
 
 _AT_ONCE = 12
+_LISTING_S = 5.0  # thirty pages take one
 
 
 async def sign_in(shop: Shop, email: str, password: str) -> str:
@@ -32,10 +35,15 @@ async def load(shop: Shop, token: str, products: Sequence[Product], progress: Pr
     """Create what is not there yet; counts `created`, `there already`, and refusals by code. Raises UserError."""
     counts: Counter[str] = Counter()
     task = progress.add_task("products", total=len(products))
+    there: set[str] = set()
     waiting = iter(products)
 
     async def worker() -> None:
         for product in waiting:
+            if product.product_id in there:
+                counts["product-exists"] += 1
+                progress.advance(task)
+                continue
             answer = await shop.call(
                 "POST",
                 "/api/admin/products",
@@ -51,8 +59,10 @@ async def load(shop: Shop, token: str, products: Sequence[Product], progress: Pr
             counts[{201: "created"}.get(answer.status, answer.code)] += 1
             progress.advance(task)
 
-    workers = [asyncio.create_task(worker()) for _ in range(_AT_ONCE)]
+    workers: list[asyncio.Task[None]] = []
     try:
+        there |= await _listed(shop)
+        workers += [asyncio.create_task(worker()) for _ in range(_AT_ONCE)]
         await asyncio.gather(*workers)
     except ShopUnreachable as error:
         raise UserError(str(error)) from error
@@ -61,6 +71,20 @@ async def load(shop: Shop, token: str, products: Sequence[Product], progress: Pr
             task_.cancel()
     counts["there already"] = counts.pop("product-exists", 0)
     return counts
+
+
+async def _listed(shop: Shop) -> set[str]:
+    """The ids that the shop lists: these exist. What a list that lags or breaks off leaves out is found one by one."""
+    found: set[str] = set()
+    page = {"sort": "name", "limit": "100"}
+    with suppress(TimeoutError, ShopUnreachable):
+        async with asyncio.timeout(_LISTING_S):
+            while (answer := await shop.call("GET", f"/api/products?{urlencode(page)}")).ok:
+                found |= {item["product_id"] for item in answer.body["items"]}
+                if answer.body["next_cursor"] is None:
+                    break
+                page["cursor"] = answer.body["next_cursor"]
+    return found
 
 
 def report(month: Month) -> Table:

@@ -7,7 +7,6 @@ slow one delays nobody.
 import asyncio
 import contextlib
 import math
-import threading
 import time
 from collections import Counter, defaultdict
 from collections.abc import Iterator, Mapping
@@ -17,6 +16,8 @@ from typing import Final
 
 import httpx
 import orjson
+
+from gameday.watch.background import Background
 
 _EACH_S: Final = 1.0
 _WITHIN_S: Final = 10.0
@@ -77,30 +78,20 @@ def _label(name: str, label: str) -> str:
     return name.partition(f'{label}="')[2].partition('"')[0]
 
 
-class Counting:
-    """Writes a file of `Told` on a thread of its own between `start` and `stop`. `places`: base URLs by name."""
+class Counting(Background):
+    """Writes a file of `Told`. `places`: base URLs by name."""
 
     def __init__(self, path: Path, places: Mapping[str, str]) -> None:
+        super().__init__("counting")
         self._path = path
         self._places = places
-        self._stopped = threading.Event()
-        self._thread = threading.Thread(target=lambda: asyncio.run(self._run()), name="counting", daemon=True)
 
-    def start(self) -> None:
-        self._thread.start()
-
-    def stop(self) -> None:
-        """Nothing happens the second time, or when it was never started."""
-        self._stopped.set()
-        if self._thread.is_alive():
-            self._thread.join()
-
-    async def _run(self) -> None:
+    async def run(self) -> None:
         with self._path.open("ab", buffering=0) as file:
             async with httpx.AsyncClient(timeout=_WITHIN_S, trust_env=False) as http:
 
                 async def follow(place: str, url: str) -> None:
-                    while not self._stopped.is_set():
+                    while not self.stopped.is_set():
                         with contextlib.suppress(httpx.HTTPError):
                             answer = await http.get(f"{url}/metrics")
                             told = Told(time.time(), place, read(place, answer.text))

@@ -2,7 +2,6 @@
 
 import asyncio
 import contextlib
-import threading
 import time
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -10,6 +9,7 @@ from typing import Any, Final
 
 import httpx
 
+from gameday.watch.background import Background
 from gameday.watch.samples import Breaker, Sample, Shedding
 
 INTERVAL_S: Final = 0.5
@@ -26,32 +26,23 @@ KEPT_COUNTERS: Final = (
 _WORST: Final = {"closed": 0, "half-open": 1, "open": 2}
 
 
-class Sampler:
-    """Writes `samples.jsonl` on a thread of its own between `start` and `stop`.
+class Sampler(Background):
+    """Writes `samples.jsonl`.
 
     `gateways` are base URLs; `metrics` is where counters are read, by the name of the place.
     """
 
     def __init__(self, path: Path, gateways: Sequence[str], metrics: Mapping[str, str]) -> None:
+        super().__init__("sampler")
         self._path = path
         self._gateways = gateways
         self._metrics = metrics
-        self._stopped = threading.Event()
-        self._thread = threading.Thread(target=lambda: asyncio.run(self._run()), name="sampler", daemon=True)
 
-    def start(self) -> None:
-        self._thread.start()
-
-    def stop(self) -> None:
-        self._stopped.set()
-        if self._thread.is_alive():
-            self._thread.join()
-
-    async def _run(self) -> None:
+    async def run(self) -> None:
         async with httpx.AsyncClient(timeout=_ANSWER_WITHIN_S, trust_env=False) as http:
             with self._path.open("ab", buffering=0) as file:
                 number, due = 0, time.monotonic()
-                while not self._stopped.is_set():
+                while not self.stopped.is_set():
                     file.write((await self._sample(http, number % _METRICS_EACH == 0)).line())
                     number, due = number + 1, max(due + INTERVAL_S, time.monotonic())
                     await asyncio.sleep(due - time.monotonic())

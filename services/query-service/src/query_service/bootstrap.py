@@ -42,7 +42,7 @@ class Parts:
     guard: Guard
     index: ReadIndex
     waits: TokenWaits
-    together: KeptAnswers[str, list[str]]
+    together: KeptAnswers[list[str]]
     freshness: Freshness
     watch: WatermarkWatch
 

@@ -26,7 +26,7 @@ _SOLD: Final = ("awaiting_payment", "paid", "shipped")
 class ProductQueries:
     """Raises ProductUnknown, CursorInvalid, ReadModelBehind and what ReadIndex raises."""
 
-    def __init__(self, index: ReadIndex, waits: TokenWaits, together: KeptAnswers[str, list[str]]) -> None:
+    def __init__(self, index: ReadIndex, waits: TokenWaits, together: KeptAnswers[list[str]]) -> None:
         self._index = index
         self._waits = waits
         self._together = together
