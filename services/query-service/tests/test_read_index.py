@@ -9,8 +9,8 @@ from elasticsearch import BadRequestError
 
 from holdfast.resilience.deadline import Deadline
 from holdfast.resilience.guard import Guard
+from holdfast.resilience.settings import ELASTICSEARCH_GUARD
 from query_service.adapters.elasticsearch import NAME, ReadIndex, connect, judge
-from query_service.settings import ELASTICSEARCH
 
 HEAD = "HTTP/1.1 {} X\r\nContent-Type: application/json\r\nX-Elastic-Product: Elasticsearch\r\n"
 TROUBLED = '{"timed_out":true,"_shards":{"failed":0},"hits":{"hits":[],"total":{"value":0}},"docs":[{"error":{}}]}'
@@ -52,7 +52,7 @@ async def test_an_answer_that_is_none_is_503(shop: Any, serve: Any, sent: bytes)
 
 async def test_a_search_that_elasticsearch_refuses_is_no_sign_that_it_is_away(shop: Any) -> None:
     client = connect(shop.url, timeout_s=5, connections=2)
-    guard = Guard(NAME, ELASTICSEARCH, classify=judge)
+    guard = Guard(NAME, ELASTICSEARCH_GUARD, classify=judge)
     index = ReadIndex(client, guard, shop.namespace, timeout_s=5)
     try:
         for _ in range(8):  # more than the failures in a row that open a breaker

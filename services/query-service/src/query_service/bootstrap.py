@@ -13,7 +13,7 @@ from holdfast.resilience.breaker import CLOSED
 from holdfast.resilience.bulkhead import Bulkhead
 from holdfast.resilience.dependencies import Dependencies
 from holdfast.resilience.guard import Guard
-from holdfast.resilience.settings import QUICK_SHARE, SLOW_SHARE
+from holdfast.resilience.settings import ELASTICSEARCH_GUARD, QUICK_SHARE, SLOW_SHARE, TOKEN_WAIT_BULKHEAD
 from holdfast.service.app import create_app
 from holdfast.service.health import Health, Readiness
 from query_service.adapters.elasticsearch import NAME, ReadIndex, SeeAttempt, connect, judge
@@ -27,7 +27,7 @@ from query_service.queries.customers import CustomerQueries
 from query_service.queries.orders import OrderQueries
 from query_service.queries.products import ProductQueries
 from query_service.queries.sales import SalesQueries
-from query_service.settings import ELASTICSEARCH, WAITING, QuerySettings
+from query_service.settings import QuerySettings
 from query_service.waiting import TokenWaits, WaitGate
 
 SERVICE = "query-service"
@@ -74,7 +74,7 @@ def _parts(settings: QuerySettings, client: AsyncElasticsearch, registry: Collec
     # At the usual 200 ms slow sooner than the gateway's attempts at this service are: a slow Elasticsearch opens this
     # breaker, whose answer comes at once, and not the gateway's.
     slow_after_s = SLOW_SHARE * settings.elasticsearch_timeout_s
-    guard = Guard(NAME, replace(ELASTICSEARCH, slow_after_s=slow_after_s), classify=judge, waits_for_probe=True)
+    guard = Guard(NAME, replace(ELASTICSEARCH_GUARD, slow_after_s=slow_after_s), classify=judge, waits_for_probe=True)
     freshness = Freshness(stale_after_s=settings.stale_after_s)
     return Parts(
         guard=guard,
@@ -86,7 +86,7 @@ def _parts(settings: QuerySettings, client: AsyncElasticsearch, registry: Collec
             see_attempt=_counting(registry),
         ),
         waits=TokenWaits(
-            Bulkhead("tokens", WAITING),
+            Bulkhead("tokens", TOKEN_WAIT_BULKHEAD),
             WaitGate(behind=lambda: freshness.behind),
             longest_s=settings.token_wait_s,
         ),

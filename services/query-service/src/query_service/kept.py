@@ -24,8 +24,8 @@ class KeptAnswers(Generic[V]):
         return len(self._answers)
 
     async def get(self, key: str, make: Callable[[], Awaitable[V]]) -> V:
-        """The kept answer, or what `make` gives. `make` runs for all who wait for it, whoever of them leaves, so it needs
-        a deadline of its own. Raises what `make` raises, for all of them.
+        """The kept answer, or what `make` gives. `make` runs for all who wait for it, whoever of them leaves, so it
+        needs a deadline of its own. Raises what `make` raises, for all of them.
         """
         kept = self._answers.get(key)
         if kept is not None and self._clock.now() < kept[0]:

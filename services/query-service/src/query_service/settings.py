@@ -1,14 +1,9 @@
 """This service's settings; the shared ones stand in `holdfast.service.settings`."""
 
-from typing import Final
-
 from pydantic import Field
 
-from holdfast.resilience.settings import ELASTICSEARCH_GUARD, READ_TOTAL_S, TOKEN_WAIT_BULKHEAD
+from holdfast.resilience.settings import READ_TOTAL_S
 from holdfast.service.settings import ServiceSettings
-
-ELASTICSEARCH: Final = ELASTICSEARCH_GUARD
-WAITING: Final = TOKEN_WAIT_BULKHEAD
 
 
 class QuerySettings(ServiceSettings):
