@@ -10,7 +10,9 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from chaoslib.loader import parse_experiment_from_file
 
+from gameday.chaos import shelf
 from gameday.chaos.conduct import conduct
 from gameday.faults.fault import Refused
 from gameday.load.records import Outcome
@@ -56,6 +58,20 @@ def test_every_part_is_killed_in_turn_and_back_before_the_next(tmp_path: Path) -
     assert [done for done in faults.did if done != "calm"] == ["kill query-1", "lift query-1"]
     assert verdict.result is Result.PASS, verdict.findings
     assert verdict.rows[0].phases[Phase.FAULT].contained == pytest.approx(200, abs=40)
+
+
+def test_a_part_that_flaps_is_struck_and_lifted_as_often_as_said(tmp_path: Path) -> None:
+    raw = parse_experiment_from_file(str(shelf.EXPERIMENTS / "flapping-replica.yaml"))
+    flap = next(action for action in raw["method"] if action["provider"]["func"] == "flap")
+    flap["provider"]["arguments"] |= {"down_s": 0.6, "up_s": 0.6, "times": 3}
+    file = tmp_path / "quickly.yaml"
+    file.write_text(json.dumps(raw))
+    faults = PretendedFaults(tmp_path)
+    run = pretended(tmp_path, faults, str(file))
+    verdict = conduct(run).verdict
+    assert [done for done in faults.did if done != "calm"] == ["pause query-1", "lift query-1"] * 3
+    assert verdict.result is Result.PASS, verdict.findings
+    assert run.timeline.span(Phase.FAULT) is not None
 
 
 def test_somebody_who_suffers_without_need_stops_the_run_and_fails_it(tmp_path: Path) -> None:

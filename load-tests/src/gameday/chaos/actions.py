@@ -29,6 +29,11 @@ def _or_stop() -> Iterator[Run]:
         raise
 
 
+def _watch_for(run: Run, seconds: float) -> None:
+    ends_at = time.time() + seconds
+    run.watch(Phase.FAULT, lambda: time.time() >= ends_at)
+
+
 def phase(name: str, seconds: float | None = None) -> None:
     """Watches until each journey has its count, for `seconds` at least when given."""
     with _or_stop() as run:
@@ -74,10 +79,19 @@ def restart_in_turn(down_s: float) -> None:
         faults = run.setup.target.faults
         for part in faults.parts():
             run.strike(Fault(part, Kind.KILL, for_s=down_s + _LIFTS_ITSELF_S))
-            ends_at = time.time() + down_s
-            run.watch(Phase.FAULT, lambda ends_at=ends_at: time.time() >= ends_at)  # type: ignore[misc]
+            _watch_for(run, down_s)
             faults.lift(part)
             run.await_serving(part, Phase.FAULT)
+
+
+def flap(part: str, kind: str, down_s: float, up_s: float, times: int) -> None:
+    """Strikes a part and lifts it again, so many times."""
+    with _or_stop() as run:
+        for _ in range(times):
+            run.strike(Fault(part, Kind(kind), for_s=down_s + _LIFTS_ITSELF_S))
+            _watch_for(run, down_s)
+            run.setup.target.faults.lift(part)
+            _watch_for(run, up_s)
 
 
 def calm() -> list[str]:

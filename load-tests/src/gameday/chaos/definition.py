@@ -92,6 +92,19 @@ class RestartArguments(_Strict):
     down_s: float = Field(gt=0, le=60)
 
 
+class FlapArguments(_Strict):
+    """A part struck for `down_s` and lifted for `up_s`, so many times."""
+
+    part: str
+    kind: Kind
+    down_s: float = Field(gt=0, le=60)
+    up_s: float = Field(gt=0, le=60)
+    times: int = Field(gt=0, le=100)
+
+    def fault(self) -> Fault:
+        return Fault(self.part, self.kind, self.down_s)
+
+
 class NoArguments(_Strict):
     pass
 
@@ -104,6 +117,7 @@ _ARGUMENTS: Final[Mapping[str, type[BaseModel]]] = {
     "ease": NoArguments,
     "flood": FloodArguments,
     "restart_in_turn": RestartArguments,
+    "flap": FlapArguments,
     "calm": NoArguments,
 }
 _FACTOR: Final = TypeAdapter(Annotated[dict[str, Any], Field(min_length=1)])
@@ -124,7 +138,7 @@ class Definition:
 
     @property
     def faults(self) -> Sequence[Fault]:
-        return [action.fault() for action in self.actions if isinstance(action, StrikeArguments)]
+        return [action.fault() for action in self.actions if isinstance(action, StrikeArguments | FlapArguments)]
 
     @property
     def phases(self) -> Sequence[PhaseArguments]:
@@ -138,6 +152,11 @@ class Definition:
     @property
     def restarts(self) -> Sequence[RestartArguments]:
         return [action for action in self.actions if isinstance(action, RestartArguments)]
+
+    @property
+    def flaps_s(self) -> float:
+        flaps = [action for action in self.actions if isinstance(action, FlapArguments)]
+        return sum(one.times * (one.down_s + one.up_s) for one in flaps)
 
     @property
     def highest_share(self) -> float:

@@ -17,14 +17,14 @@ def run_s(definition: Definition, at: Pace, capacity_per_s: float) -> float:
     phases = sum(at.phase_s(Phase(one.name), rate, one.seconds) for one in definition.phases)
     jvm = pace.JVM_STARTS_S * len(definition.restarted_jvms)
     in_turn = sum(PARTS_IN_TURN * (one.down_s + pace.PART_STARTS_S) for one in definition.restarts)
-    return pace.GENERATOR_STARTS_S + at.warm_up_s + phases + jvm + in_turn + pace.AUDIT_S
+    return pace.GENERATOR_STARTS_S + at.warm_up_s + phases + jvm + in_turn + definition.flaps_s + pace.AUDIT_S
 
 
 def at_most_s(definition: Definition, at: Pace) -> float:
     """What the generator is started for: it ends by itself if nobody ends it. Phases, and a minute for each fault."""
     phases = sum(max(at.at_most_s, one.seconds or 0.0) for one in definition.phases)
     in_turn = sum(PARTS_IN_TURN * (one.down_s + 30.0) for one in definition.restarts)
-    return at.warm_up_s + phases + in_turn + 60.0 * (1 + len(definition.faults))
+    return at.warm_up_s + phases + in_turn + definition.flaps_s + 60.0 * (1 + len(definition.faults))
 
 
 def spoken(seconds: float) -> str:
