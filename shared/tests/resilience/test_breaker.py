@@ -19,12 +19,12 @@ def make(
     chance: float = MIDDLE,
     waits_for_probe: bool = False,
     good_probes: int = 1,
-    late_probes: int | None = None,
+    bad_in_a_row: int | None = 7,
     elsewhere: bool = True,
 ) -> CircuitBreaker:
     return CircuitBreaker(
         "query",
-        BreakerSettings(good_probes=good_probes, late_probes=late_probes),
+        BreakerSettings(good_probes=good_probes, bad_in_a_row=bad_in_a_row),
         clock=clock,
         rng=lambda: chance,
         waits_for_probe=waits_for_probe,
@@ -93,6 +93,17 @@ def test_what_is_older_than_the_window_is_not_in_the_rate() -> None:
     clock.advance(11)
     settle(breaker, GOOD, BAD)
     assert breaker.state == CLOSED
+
+
+def test_slow_answers_in_a_row_may_be_left_to_their_rate() -> None:
+    breaker = make(FakeClock(), bad_in_a_row=None)
+    settle(breaker, *[SLOW] * 19)
+    assert breaker.state == CLOSED
+    settle(breaker, SLOW)  # half of twenty, and more
+    assert breaker.state == OPEN
+    breaker = make(FakeClock(), bad_in_a_row=None)
+    settle(breaker, *[BAD] * 7)
+    assert breaker.state == OPEN
 
 
 @pytest.mark.parametrize("outcomes", [[SLOW] * 7, [SLOW, BAD, SLOW, BAD, SLOW, BAD, SLOW], [GOOD, SLOW] * 10])
@@ -384,23 +395,6 @@ def test_one_that_wants_more_good_probes_waits_for_them_in_a_row() -> None:
     assert not breaker.admits
     breaker.probe_succeeded()
     assert breaker.state == HALF_OPEN
-
-
-def test_late_probes_in_a_row_open_it_missed_ones_among_them() -> None:
-    clock = FakeClock()
-    breaker = make(clock, late_probes=3)
-    breaker.probe_late()
-    breaker.probe_late()
-    breaker.probe_succeeded()
-    breaker.probe_late()
-    breaker.probe_missed()
-    assert breaker.state == CLOSED
-    breaker.probe_late()
-    assert breaker.state == OPEN
-    clock.advance(1)
-    assert breaker.admits  # more of them do not open it again
-    breaker.probe_late()
-    assert breaker.admits
 
 
 def test_a_late_probe_is_no_missed_one() -> None:

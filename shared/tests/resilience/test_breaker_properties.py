@@ -32,7 +32,7 @@ class AgainstAModel(RuleBasedStateMachine):
         self.elsewhere = True
         self.breaker = CircuitBreaker(
             "x",
-            BreakerSettings(good_probes=2, late_probes=4),
+            BreakerSettings(good_probes=2),
             clock=self.clock,
             rng=lambda: 0.5,
             waits_for_probe=True,
@@ -46,7 +46,6 @@ class AgainstAModel(RuleBasedStateMachine):
         self.opened: list[float] = []  # since closed
         self.good_in_a_row = 0  # since it opened
         self.missed = 0
-        self.late = 0  # in a row, missed ones among them
 
     def counted(self) -> list[Outcome]:
         return [outcome for period, outcome in self.outcomes if period == self.period]
@@ -153,7 +152,6 @@ class AgainstAModel(RuleBasedStateMachine):
     def probe_well(self) -> None:
         self.breaker.probe_succeeded()
         self.missed = 0
-        self.late = 0
         self.good_in_a_row += 1
         if self.state == OPEN and self.ripe():
             self.to(HALF_OPEN)
@@ -162,19 +160,13 @@ class AgainstAModel(RuleBasedStateMachine):
     def probe_late(self) -> None:
         self.breaker.probe_late()
         self.missed = 0
-        self.no_good_probe()
-
-    def no_good_probe(self) -> None:
         self.good_in_a_row = 0
-        self.late += 1
-        if self.late == 4 and self.state != OPEN:
-            self.to(OPEN)
 
     @rule()
     def miss_a_probe(self) -> None:
         lost = self.breaker.probe_missed()
         self.missed += 1
-        self.no_good_probe()
+        self.good_in_a_row = 0
         assert lost == (self.missed == 3)
         if lost and self.state != OPEN:
             self.to(OPEN)

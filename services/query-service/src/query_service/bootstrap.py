@@ -13,7 +13,7 @@ from holdfast.resilience.breaker import CLOSED
 from holdfast.resilience.bulkhead import Bulkhead
 from holdfast.resilience.dependencies import Dependencies
 from holdfast.resilience.guard import Guard
-from holdfast.resilience.settings import ELASTICSEARCH_GUARD, QUICK_SHARE, SLOW_SHARE, TOKEN_WAIT_BULKHEAD
+from holdfast.resilience.settings import ELASTICSEARCH_GUARD, ELASTICSEARCH_SLOW_SHARE, TOKEN_WAIT_BULKHEAD
 from holdfast.service.app import create_app
 from holdfast.service.health import Health, Readiness
 from query_service.adapters.elasticsearch import NAME, ReadIndex, SeeAttempt, connect, judge
@@ -71,9 +71,7 @@ async def opened(settings: QuerySettings) -> AsyncIterator[FastAPI]:
 
 
 def _parts(settings: QuerySettings, client: AsyncElasticsearch, registry: CollectorRegistry) -> Parts:
-    # At the usual 200 ms slow sooner than the gateway's attempts at this service are: a slow Elasticsearch opens this
-    # breaker, whose answer comes at once, and not the gateway's.
-    slow_after_s = SLOW_SHARE * settings.elasticsearch_timeout_s
+    slow_after_s = ELASTICSEARCH_SLOW_SHARE * settings.elasticsearch_timeout_s
     guard = Guard(NAME, replace(ELASTICSEARCH_GUARD, slow_after_s=slow_after_s), classify=judge, waits_for_probe=True)
     freshness = Freshness(stale_after_s=settings.stale_after_s)
     return Parts(
@@ -99,7 +97,7 @@ def _parts(settings: QuerySettings, client: AsyncElasticsearch, registry: Collec
             settings.namespace,
             every_s=settings.freshness_every_s,
             timeout_s=settings.elasticsearch_timeout_s,
-            quick_s=QUICK_SHARE * settings.elasticsearch_timeout_s,
+            slow_after_s=slow_after_s,
         ),
     )
 

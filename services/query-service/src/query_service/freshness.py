@@ -15,12 +15,12 @@ from holdfast.contracts.documents import alias, watermarks_index
 from holdfast.contracts.messages import PARTITIONS, TOPICS
 from holdfast.resilience.guard import Guard
 from holdfast.resilience.protections import PROTECTIONS
+from holdfast.resilience.stopwatch import Stopwatch
 from query_service.adapters.elasticsearch import refused
 from query_service.warming import warm
 
 log = structlog.get_logger(__name__)
 _STALL_S: Final = 0.1
-_BUSY_S: Final = 0.02
 _RESTART_TAKES_S: Final = 3.0
 _ALIASES_EVERY: Final = 4  # looks: an alias swaps once a rebuild, and a dropped index is noticed at once
 
@@ -74,8 +74,8 @@ class WatermarkWatch:
     """Looks at the watermarks every `every_s` seconds and tells `freshness`.
 
     It is at the same time Elasticsearch's active probe: each look that gets no answer within `timeout_s` is a missed
-    probe for `guard`, so that an outage is seen without a shopper's call, and one that takes longer than `quick_s` is a
-    late one.
+    probe for `guard`, so that an outage is seen without a shopper's call, and one that takes longer than `slow_after_s`
+    a late one, which does not speak for letting callers try again.
     """
 
     def __init__(
@@ -87,7 +87,7 @@ class WatermarkWatch:
         *,
         every_s: float,
         timeout_s: float,
-        quick_s: float,
+        slow_after_s: float,
     ) -> None:
         self._client = client
         self._guard = guard
@@ -95,21 +95,17 @@ class WatermarkWatch:
         self._namespace = namespace
         self._every_s = every_s
         self._timeout_s = timeout_s
-        self._quick_s = quick_s
+        self._slow_after_s = slow_after_s
         self._indices: Sequence[str] = ()
         self._looks = 0
         self._answered_at_s = -math.inf
-        self._busy = False
         self.answers = False
         """Whether Elasticsearch answered the last look."""
 
     async def run(self) -> None:
         """Looks until cancelled."""
         loop = asyncio.get_running_loop()
-        next_s = loop.time()
         while True:
-            # Woken late, this process has more to do than it can: its looks are late by themselves.
-            self._busy = loop.time() - next_s > _BUSY_S
             next_s = loop.time() + self._every_s
             try:
                 await self.look()
@@ -122,8 +118,9 @@ class WatermarkWatch:
         """One look. Raises nothing that Elasticsearch's absence causes."""
         began_s = time.monotonic()
         try:
-            async with asyncio.timeout(self._timeout_s):
-                oldest = await self._oldest()
+            with Stopwatch(self._slow_after_s) as stopwatch:
+                async with asyncio.timeout(self._timeout_s):
+                    oldest = await self._oldest()
         except (TimeoutError, TransportError) as error:
             if time.monotonic() - began_s < self._timeout_s + _STALL_S:  # else this process's own loop was held up
                 self._missed(error)
@@ -133,19 +130,17 @@ class WatermarkWatch:
                 self._missed(error)
                 return
             oldest = None  # no alias or no watermark yet: Elasticsearch itself works
-        took_s = time.monotonic() - began_s
         self._freshness.saw(oldest)
         if not self.answers:
             await self._warm()
             log.info("elasticsearch_answers")
         self.answers = True
         self._answered_at_s = time.monotonic()
-        if not PROTECTIONS.on("probe"):
-            return
-        if took_s <= self._quick_s:
-            self._guard.breaker.probe_succeeded()
-        elif not self._busy:
-            self._guard.breaker.probe_late()
+        if PROTECTIONS.on("probe"):
+            if stopwatch.slow:
+                self._guard.breaker.probe_late()
+            else:
+                self._guard.breaker.probe_succeeded()
 
     async def _warm(self) -> None:
         # A server that was away for less was paused or slow, not started anew.

@@ -89,7 +89,7 @@ def turn_away(_bad_rate: float) -> bool:
 
 
 class CircuitBreaker:
-    """Opens on a bad rate over a window, on bad calls in a row or on missed or late probes; half-opens after a
+    """Opens on a bad rate over a window, on bad calls in a row or on missed probes; half-opens after a
     jittered, growing time.
 
     Bad is a failure, or a slow answer. A slow answer is still an answer, so slowness opens it only if calls would fare
@@ -128,7 +128,6 @@ class CircuitBreaker:
         self._openings = 0  # since it was last closed
         self._open_until_s = 0.0
         self._missed_probes = 0
-        self._late_probes = 0  # in a row, missed ones among them
         self._good_probes = 0  # in a row, since it opened
 
     @property
@@ -187,20 +186,19 @@ class CircuitBreaker:
         It never closes it.
         """
         self._missed_probes = 0
-        self._late_probes = 0
         self._good_probes += 1
         if self.state == OPEN and self._may_half_open(self._clock.now()):
             self._enter(self._machine.half_open)
 
     def probe_late(self) -> None:
-        """An active probe was answered, but late: a row of them opens the breaker as well (`late_probes`)."""
+        """An active probe was answered, but late: neither good nor missed."""
         self._missed_probes = 0
-        self._no_good_probe()
+        self._good_probes = 0
 
     def probe_missed(self) -> bool:
         """An active probe was not answered. True when this was the miss that makes the replica count as lost."""
         self._missed_probes += 1
-        self._no_good_probe()
+        self._good_probes = 0
         if self._missed_probes != self._settings.missed_probes:
             return False
         if self.state != OPEN:
@@ -220,12 +218,6 @@ class CircuitBreaker:
             retry_after_s=self.retry_after_s,
             p99_ms=self._latencies.percentile_ms(0.99),
         )
-
-    def _no_good_probe(self) -> None:
-        self._good_probes = 0
-        self._late_probes += 1
-        if self._late_probes == self._settings.late_probes and self.state != OPEN:
-            self._open()
 
     def _settle(self, permit: Permit, outcome: Outcome) -> None:
         self.in_flight -= 1

@@ -13,12 +13,11 @@ class BreakerSettings:
     """When a breaker opens, for how long, and what closes it."""
 
     failures_in_a_row: int = 7
-    """Linkerd's: 7 in a row at 20 % random failure happen once in ~98,000 calls; one timeout's length to trip. Slow
-    answers count in the row where they count at all."""
+    """Linkerd's: 7 in a row at 20 % random failure happen once in ~98,000 calls; one timeout's length to trip."""
+    bad_in_a_row: int | None = 7
+    """The same with slow answers among them, where those count at all. None: only their rate counts."""
     missed_probes: int = 3
     """A replica that misses 3 of 4 probes a second is seen as gone in under 1 s without victims."""
-    late_probes: int | None = None
-    """So many late (or missed) in a row open it too. None: whoever probes can't tell late from good."""
     good_probes: int = 1
     """Good probes in a row before callers are let through to try, where somebody probes."""
     window_s: float = 10.0
@@ -183,11 +182,11 @@ CHECKOUT_BULKHEAD = BulkheadSettings(
 
 ELASTICSEARCH_GUARD = GuardSettings(
     bulkhead=ELASTICSEARCH_BULKHEAD,
-    # Looks come four times a second. An Elasticsearch that stands still for nineteen of twenty moments answers most of
-    # them, late: five in a row are seen within 2 s, where a rate would still remember ten good seconds. Now and then
-    # one is in time: each was three shoppers' trials of 200 ms. Two seconds of good ones are no accident, and leave
-    # room in the ten to be healthy again.
-    breaker=BreakerSettings(late_probes=5, good_probes=8),
+    # Worth turning away from long before its calls time out, but not for a stall: every call that one catches is slow,
+    # seven at once. Three seconds forget it; ten would remember too much health. One that stands still for nineteen of
+    # twenty moments is good now and then, and each time three shoppers waited to find out more. A second of good looks
+    # is no accident.
+    breaker=BreakerSettings(bad_in_a_row=None, window_s=3, window_buckets=6, least_calls=10, good_probes=4),
 )
 
 QUERY_CLIENT = ClientSettings(bulkhead=QUERY_BULKHEAD)
@@ -208,8 +207,9 @@ SIGN_IN_TOTAL_S = 1.5
 # is slow after SLOW_SHARE of it: one client's slow cards, or tokens that a dead projector never reaches, must not open
 # the breaker that carts and browsing need.
 SLOW_SHARE = 0.7
-# A look at Elasticsearch is good within this share of a call's time: ten times what a healthy one takes.
-QUICK_SHARE = 0.25
+# A healthy Elasticsearch answers in 8 ms, a busy one seldom takes 50: over this share of a call's time it is slow, and
+# a look at it is not good.
+ELASTICSEARCH_SLOW_SHARE = 0.35
 READ = CallPolicy(attempt_timeout_s=0.25, slow_after_s=SLOW_SHARE * 0.25)
 READ_WITH_TOKEN = CallPolicy(attempt_timeout_s=0.45)  # the query-service waits up to 200 ms for the version
 CART = CallPolicy(attempt_timeout_s=0.3, slow_after_s=SLOW_SHARE * 0.3)

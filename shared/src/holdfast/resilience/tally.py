@@ -46,15 +46,15 @@ class Tally:
     @property
     def failing(self) -> bool:
         """Condemned by failures alone."""
-        return self._condemned(self._failures_in_a_row, self._window.error_rate)
+        in_a_row = self._failures_in_a_row >= self._settings.failures_in_a_row
+        return in_a_row or self._too_often(self._window.error_rate)
 
     @property
     def ailing(self) -> bool:
         """Condemned by failures and slow answers together."""
-        return self._condemned(self._bad_in_a_row, self._window.bad_rate)
+        longest = self._settings.bad_in_a_row
+        in_a_row = longest is not None and self._bad_in_a_row >= longest
+        return in_a_row or self._too_often(self._window.bad_rate)
 
-    def _condemned(self, in_a_row: int, rate: float) -> bool:
-        settings = self._settings
-        if in_a_row >= settings.failures_in_a_row:
-            return True
-        return rate >= settings.bad_share and self._window.calls >= settings.least_calls
+    def _too_often(self, rate: float) -> bool:
+        return rate >= self._settings.bad_share and self._window.calls >= self._settings.least_calls
