@@ -104,7 +104,7 @@ load: ## shoppers who come anyway: RATE=30 a second for SECONDS=60; or USERS=50 
 	fi
 	exec $(OUTSIDE) holdfast-load $(if $(RATE),--rate $(RATE)) $(if $(SECONDS),--seconds $(SECONDS)) \
 	  --out reports/load-$$(date -u +%Y%m%dT%H%M%SZ)
-capacity: ## how many arrivals a second the healthy shop serves, into .holdfast/capacity.json (up to 3 minutes)
+capacity: ## how many arrivals a second the healthy shop serves, into .holdfast/capacity.json (3 to 5 minutes)
 	@mkdir -p .holdfast
 	exec $(OUTSIDE) holdfast-capacity $(if $(filter docker,$(ON)),--out .holdfast/capacity-docker.json)
 

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gameday.load.capacity import LATE_MS, P99_MS, Probe, best, highest_good
+from gameday.load.capacity import LATE_MS, P99_MS, Probe, best, highest_good, lasting
 from holdfast_tools.command_line import UserError
 
 
@@ -32,6 +32,15 @@ def test_no_more_is_tried_than_there_is_time_for() -> None:
     time_left = iter([True, True, False, False])
     probes = highest_good(lambda rate: _probe(rate, True), 40, lambda: next(time_left))
     assert [round(made.rate) for made in probes] == [40, 60, 90]
+
+
+@pytest.mark.parametrize(
+    ("lasts", "tried"), [(300, [200]), (190, [200, 180]), (170, [200, 180, 162]), (1, [200, 180, 162, 146, 131])]
+)
+def test_a_rate_that_does_not_last_is_lowered_until_one_does(lasts: float, tried: list[int]) -> None:
+    probes = lasting(lambda rate: _probe(rate, rate <= lasts), 200)
+    assert [round(made.rate) for made in probes] == tried
+    assert probes[-1].good == (lasts > 1)
 
 
 def test_a_shop_that_serves_nothing_has_no_capacity() -> None:

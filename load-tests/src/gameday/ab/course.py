@@ -102,7 +102,7 @@ class Course:
 
     def _measure_capacity(self) -> float:
         """Arrivals of this mix a second that the protected shop serves. Raises Refused."""
-        self.console.print("measuring the capacity for this mix, about a minute")
+        self.console.print("measuring the capacity for this mix, one to three minutes")
         self.lab.calm()  # a shop that has just been started is not
         out = self.folder / "capacity.json"
         command = [str(Path(sys.executable).parent / "holdfast-capacity"), "--url", ",".join(self.lab.target.gateways)]

@@ -97,7 +97,7 @@ def _run(chosen: Sequence[Definition], shop: Target, options: argparse.Namespace
         check(definition, shop)
     measured = options.capacity or capacity.read(shop.on)
     if measured is None:
-        console.print("the capacity of this machine is not known yet: it is measured first, about 3 minutes")
+        console.print("the capacity of this machine is not known yet: it is measured first, in 3 to 5 minutes")
         measured = capacity.measure(shop.on, shop.gateways)
     pace = QUICK if options.quick else FULL
     _say_how_long(console, chosen, pace, measured)

@@ -12,6 +12,8 @@ LATE_MS: Final = 50.0  # p99 of the generator's own delay: above it the generato
 _GROWTH: Final = 1.5
 _CLOSE: Final = 1.08  # the last good rate and the first bad one are this near: finer than one run repeats
 _HIGHEST: Final = 5_000.0
+_LESS: Final = 0.9  # of a rate that did not last, the next that is tried
+_TRIES: Final = 5
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,6 +58,16 @@ def highest_good(probe: Callable[[float], Probe], first: float, may_go_on: Calla
     while high > low * _CLOSE and may_go_on():
         middle = (low * high) ** 0.5
         low, high = (middle, high) if good(middle) else (low, middle)
+    return probes
+
+
+def lasting(probe: Callable[[float], Probe], rate: float) -> list[Probe]:
+    """Every probe made: of this rate, and of less and less until one is good. `probe` takes its time: queues, caches
+    and the collectors of garbage show what they are only then.
+    """
+    probes: list[Probe] = []
+    while len(probes) < _TRIES and not (probes and probes[-1].good):
+        probes.append(probe(rate * _LESS ** len(probes)))
     return probes
 
 
