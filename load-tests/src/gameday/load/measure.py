@@ -90,8 +90,8 @@ def main() -> int:
     arguments = parser(
         _NAME,
         f"The highest rate of open arrivals, in the usual mix, of which {GOOD_SHARE:.0%} are answered well and 99 % "
-        f"within {P99_MS:.0f} ms, for {_LASTING_S:.0f} s. Takes three to five minutes. The load runs on the same machine "
-        f"and counts.",
+        f"within {P99_MS:.0f} ms, for {_LASTING_S:.0f} s. Takes three to five minutes. The load runs on the same "
+        f"machine and counts.",
     )
     add_shop(arguments)
     add_data(arguments)
