@@ -55,7 +55,8 @@ def heal(part: str) -> None:
 def surge(share_of_capacity: float) -> None:
     """More load on top of the experiment's own, until `ease`."""
     with _or_stop() as run:
-        run.trouble_begins(run.more_load(share_of_capacity))
+        run.trouble_begins()  # shoppers are made ready first, and the shop is asked more than usual by that
+        run.fault_begins(run.more_load(share_of_capacity))
 
 
 def flood(rate: float) -> None:

@@ -122,11 +122,15 @@ class Run:
 
         self._watch(phase, began, over)
 
-    def trouble_begins(self, at: float | None = None) -> None:
-        """The healthy phase ends now (or at that moment); nothing happens the second time."""
+    def trouble_begins(self) -> None:
+        """The healthy phase ends now; nothing happens the second time."""
         if not self._struck:
             self._struck = True
-            self._record(replace(self.timeline.spans[-1], ended=at or time.time()))
+            self._record(replace(self.timeline.spans[-1], ended=time.time()))
+
+    def fault_begins(self, at: float) -> None:
+        """The fault's phase begins at that moment; what was between it and the healthy phase is not judged."""
+        self._record(Span(Phase.FAULT, at, at))
 
     def trouble_ends(self) -> None:
         """The fault's phase ends now; nothing happens the second time."""

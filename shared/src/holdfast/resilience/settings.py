@@ -183,10 +183,10 @@ CHECKOUT_BULKHEAD = BulkheadSettings(
 ELASTICSEARCH_GUARD = GuardSettings(
     bulkhead=ELASTICSEARCH_BULKHEAD,
     # Worth turning away from long before its calls time out, but not for a stall: every call that one catches is slow,
-    # seven at once. Three seconds forget it; ten would remember too much health. One that stands still for nineteen of
+    # seven at once. Two seconds forget it; ten would remember too much health. One that stands still for nineteen of
     # twenty moments is good now and then, and each time three shoppers waited to find out more. A second of good looks
     # is no accident.
-    breaker=BreakerSettings(bad_in_a_row=None, window_s=3, window_buckets=6, least_calls=10, good_probes=4),
+    breaker=BreakerSettings(bad_in_a_row=None, window_s=2, window_buckets=4, least_calls=10, good_probes=4),
 )
 
 QUERY_CLIENT = ClientSettings(bulkhead=QUERY_BULKHEAD)
