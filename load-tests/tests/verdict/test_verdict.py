@@ -5,7 +5,7 @@ from dataclasses import replace
 import pytest
 
 from fabricated import BEGAN, Run, breaker_open, change, elasticsearch_killed, healthy_records, record, timeline
-from gameday.load.records import Outcome
+from gameday.load.records import DECLINED, Outcome
 from gameday.verdict.expect import Expect, Hypothesis
 from gameday.verdict.phases import Phase
 from gameday.verdict.seen import JudgedBy, see
@@ -62,6 +62,13 @@ def test_marks_that_stay_after_the_fault_fail_the_run() -> None:
 def test_slow_answers_of_others_fail_the_run() -> None:
     verdict = Run(records=change(healthy_records(), "orders", 5, 20, Outcome.OK, ms=180)).verdict()
     assert said(verdict) == "orders, fault: p99 180 ms, bar 100 ms (twice healthy, at least 100)."
+
+
+def test_an_experiment_may_say_from_where_on_p99_is_judged() -> None:
+    records = change(healthy_records(), "orders", 5, 20, Outcome.OK, ms=180)
+    assert Run(records=records, hypothesis=Hypothesis({}, p99_floor_ms=200)).verdict().result is Result.PASS
+    late = Run(records=records, hypothesis=Hypothesis({}, p99_floor_ms=150)).verdict()
+    assert said(late) == "orders, fault: p99 180 ms, bar 150 ms (twice healthy, at least 150)."
 
 
 def test_latency_is_held_against_twice_the_healthy_one() -> None:
@@ -170,6 +177,13 @@ def test_a_run_that_ended_early_is_inconclusive() -> None:
 def test_polite_refusals_of_what_was_served_before_fail_the_run() -> None:
     verdict = Run(records=change(healthy_records(), "browse", 0, 60, Outcome.REFUSED)).verdict()
     assert said(verdict) == "browse, fault: 100 % refused, bar 1 % (healthy and 1 %)."
+
+
+def test_cards_that_are_meant_to_be_declined_are_no_refusals_of_the_shop() -> None:
+    changed = change(healthy_records(), "checkout", 0, 60, Outcome.REFUSED)
+    asked = [replace(one, code=DECLINED) if one.outcome is Outcome.REFUSED else one for one in changed]
+    assert Run(records=asked).verdict().result is Result.PASS
+    assert Run(records=changed).verdict().result is Result.FAIL
 
 
 def test_one_call_of_a_journey_may_be_promised_something_else() -> None:

@@ -11,6 +11,7 @@ from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
 from gameday.chaos.matrix import JVMS
 from gameday.faults.fault import Fault, Kind, Refused
 from gameday.load.mix import MIX
+from gameday.verdict.bars import P99_NEVER_STRICTER_MS
 from gameday.verdict.expect import Expect, Hypothesis
 from gameday.verdict.phases import Phase
 from gameday.verdict.seen import JudgedBy
@@ -35,7 +36,8 @@ class Settings(_Strict):
     """The file's extension `holdfast`: what chaos experiments in general do not know.
 
     row: of the matrix, by which runs are pooled. share_of_capacity: the load, of the measured capacity.
-    goodput_share: of the capacity, has to be served during the fault; for load that is too much.
+    goodput_share: of the capacity, has to be served during the fault; for load that is too much. p99_floor_ms: p99 of
+    those who do not need the part is never judged stricter.
     """
 
     name: Literal["holdfast"]
@@ -46,6 +48,7 @@ class Settings(_Strict):
     breaker: str = ""
     caught_at_most: int | None = Field(default=None, ge=0)
     goodput_share: float | None = Field(default=None, gt=0, le=1)
+    p99_floor_ms: float = Field(default=P99_NEVER_STRICTER_MS, ge=P99_NEVER_STRICTER_MS, le=2000)
     abort: Abort = Abort()
 
 
@@ -170,6 +173,7 @@ class Definition:
             breaker=self.settings.breaker,
             caught_at_most=self.settings.caught_at_most,
             goodput_per_s=None if goodput is None else goodput * capacity_per_s,
+            p99_floor_ms=self.settings.p99_floor_ms,
         )
 
 

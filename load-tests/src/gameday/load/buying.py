@@ -8,6 +8,7 @@ from gameday.load.ask import Ask, command
 from gameday.load.looking import holds
 from gameday.load.market import QUANTITIES
 from gameday.load.mix import ABANDON_SHARE, DECLINED_SHARE
+from gameday.load.records import DECLINED
 from gameday.load.scene import Scene
 from gameday.load.shopper import Order, Shopper
 from gameday.load.wire import Answer
@@ -97,7 +98,7 @@ def check_out(scene: Scene, shopper: Shopper, dice: random.Random) -> Ask:
     def refused(answer: Answer) -> None:
         if answer.code == "out-of-stock":
             scene.book.out_of_stock(answer.body["lines"])
-        shopper.left = answer.code != "payment-declined"
+        shopper.left = answer.code != DECLINED
 
     return command(
         "POST",
@@ -106,7 +107,7 @@ def check_out(scene: Scene, shopper: Shopper, dice: random.Random) -> Ask:
         {"payment_token": "tok_declined" if declined else "tok_visa"},
         statuses=_CHECKED_OUT,
         good=lambda answer: holds(answer, "order_id", "status", "total_amount"),
-        refusals=frozenset({"out-of-stock", "product-discontinued"}) | ({"payment-declined"} if declined else set()),
+        refusals=frozenset({"out-of-stock", "product-discontinued"}) | ({DECLINED} if declined else set()),
         done=done,
         refused=refused,
     )

@@ -7,6 +7,9 @@ from enum import StrEnum
 from pathlib import Path
 from typing import Final
 
+DECLINED: Final = "payment-declined"
+"""The refusal that some shoppers ask for, with a card that is meant to be declined."""
+
 
 class Outcome(StrEnum):
     """What an answer is worth to the shopper.

@@ -6,6 +6,7 @@ from enum import StrEnum
 from typing import Final
 
 from gameday.load.records import Outcome
+from gameday.verdict.bars import P99_NEVER_STRICTER_MS
 
 
 class Expect(StrEnum):
@@ -54,12 +55,14 @@ class Hypothesis:
     expect: a journey (`cart`) or one of its calls (`cart/view`) to what it is promised; what is not named stays as
     healthy. breaker: the dependency whose breaker has to open, "" for none. caught_at_most: the calls that may be
     caught before it is open, bulkhead x processes. goodput_per_s: what has to be served under too much load.
+    p99_floor_ms: p99 of those who do not need the part is never judged stricter.
     """
 
     expect: Mapping[str, Expect]
     breaker: str = ""
     caught_at_most: int | None = None
     goodput_per_s: float | None = None
+    p99_floor_ms: float = P99_NEVER_STRICTER_MS
 
     def row_of(self, journey: str, call: str) -> str:
         """The row that a request is judged in: its call if that is named, else its journey."""

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Final
 
-from gameday.load.records import Outcome
+from gameday.load.records import DECLINED, Outcome
 from gameday.verdict.bars import CONFIDENCE
 from gameday.verdict.seen import Seen
 
@@ -15,13 +15,17 @@ _P99: Final = 99
 
 @dataclass(frozen=True, slots=True)
 class Figures:
-    """One row in one phase: counts by outcome and times in milliseconds, 0 of nothing."""
+    """One row in one phase: counts by outcome and times in milliseconds, 0 of nothing.
+
+    unasked: of those refused all but the cards that were meant to be declined.
+    """
 
     requests: int = 0
     success: int = 0
     degraded: int = 0
     contained: int = 0
     refused: int = 0
+    unasked: int = 0
     failed: int = 0
     p50_ms: float = 0.0
     p99_ms: float = 0.0
@@ -39,6 +43,7 @@ def figures(seen: Iterable[Seen]) -> Figures:
         degraded=counts[Outcome.DEGRADED],
         contained=counts[Outcome.CONTAINED],
         refused=counts[Outcome.REFUSED],
+        unasked=sum(one.outcome is Outcome.REFUSED and one.code != DECLINED for one in all_seen),
         failed=counts[Outcome.FAILED],
         p50_ms=percentile(took, 50),
         p99_ms=percentile(took, _P99),

@@ -81,16 +81,16 @@ def _served_findings(row: Row, phase: Phase, seen: Figures, allows_marks: bool) 
     if not reaches(served, seen.requests, bars.ONE_RUN_SHARE, enough_for(row.name)):
         yield Finding(Weight.BAR, f"{_share_text(row.name, phase, served, seen)}.")
     healthy = row.phases.get(Phase.HEALTHY, Figures())
-    usual = healthy.refused / max(1, healthy.requests)
+    usual = healthy.unasked / max(1, healthy.requests)
     bar = usual + bars.REFUSED_MORE_SHARE
-    if not reaches(seen.requests - seen.refused, seen.requests, 1 - bar, enough_for(row.name)):
-        share = percent(seen.refused / seen.requests)
+    if not reaches(seen.requests - seen.unasked, seen.requests, 1 - bar, enough_for(row.name)):
+        share = percent(seen.unasked / seen.requests)
         yield Finding(Weight.BAR, f"{row.name}, {phase}: {share} refused, bar {percent(bar)} (healthy and 1 %).")
 
 
 def _p99_findings(row: Row, phase: Phase, seen: Figures) -> Iterator[Finding]:
     if not reaches(seen.requests - row.slow[phase], seen.requests, bars.P99_SHARE, enough_for(row.name)):
-        bar = f"bar {row.p99_bar_ms:.0f} ms (twice healthy, at least 100)"
+        bar = f"bar {row.p99_bar_ms:.0f} ms (twice healthy, at least {row.p99_floor_ms:.0f})"
         yield Finding(Weight.BAR, f"{row.name}, {phase}: p99 {seen.p99_ms:.0f} ms, {bar}.")
 
 

@@ -3,9 +3,9 @@
 from collections import defaultdict
 from collections.abc import Sequence
 
-from gameday.verdict.bars import P99_NEVER_STRICTER_MS, P99_TIMES
+from gameday.verdict.bars import P99_TIMES
 from gameday.verdict.contained import containment
-from gameday.verdict.expect import Expect, Hypothesis
+from gameday.verdict.expect import Hypothesis
 from gameday.verdict.figures import Figures, figures
 from gameday.verdict.objective import away, recovery_s
 from gameday.verdict.phases import Phase, Timeline
@@ -21,7 +21,7 @@ def rows(seen: Sequence[Seen], timeline: Timeline, hypothesis: Hypothesis) -> Se
     by_row: dict[str, list[Seen]] = defaultdict(list)
     for one in seen:
         by_row[hypothesis.row_of(one.journey, one.call)].append(one)
-    return [_row(name, by_row[name], timeline, hypothesis.of(name)) for name in sorted(by_row, key=_place)]
+    return [_row(name, by_row[name], timeline, hypothesis) for name in sorted(by_row, key=_place)]
 
 
 def journey_of(row: str) -> str:
@@ -33,7 +33,8 @@ def _place(row: str) -> tuple[int, str]:
     return (ORDER.index(journey) if journey in ORDER else len(ORDER), row)
 
 
-def _row(name: str, seen: Sequence[Seen], timeline: Timeline, expect: Expect) -> Row:
+def _row(name: str, seen: Sequence[Seen], timeline: Timeline, hypothesis: Hypothesis) -> Row:
+    expect, p99_floor_ms = hypothesis.of(name), hypothesis.p99_floor_ms
     by_phase: dict[Phase, list[Seen]] = {span.phase: [] for span in timeline.spans}
     for one in seen:
         phase = timeline.phase_of(one.began, one.ended)
@@ -43,12 +44,13 @@ def _row(name: str, seen: Sequence[Seen], timeline: Timeline, expect: Expect) ->
     by_phase.pop(Phase.WARM_UP, None)
     judged = [one for ones in by_phase.values() for one in ones]
     phases = {phase: figures(ones) for phase, ones in by_phase.items()}
-    p99_bar_ms = max(P99_TIMES * phases.get(Phase.HEALTHY, Figures()).p99_ms, P99_NEVER_STRICTER_MS)
+    p99_bar_ms = max(P99_TIMES * phases.get(Phase.HEALTHY, Figures()).p99_ms, p99_floor_ms)
     return Row(
         name=name,
         expect=expect,
         phases=phases,
         p99_bar_ms=p99_bar_ms,
+        p99_floor_ms=p99_floor_ms,
         slow={phase: sum(one.ms > p99_bar_ms for one in ones) for phase, ones in by_phase.items()},
         containment=None
         if fault is None or not expect.needs_the_part

@@ -64,14 +64,15 @@ def result_of(findings: Sequence[Finding]) -> Result:
 class Row:
     """One journey, or one call of it, in all phases.
 
-    slow: how many took longer than p99_bar_ms, the bar for those who need not notice. containment: only of what needs
-    the part. healthy_s: from the fault's end, or a JVM's readiness; None: never seen.
+    slow: how many took longer than p99_bar_ms, the bar for those who need not notice, never under p99_floor_ms.
+    containment: only of what needs the part. healthy_s: from the fault's end, or a JVM's readiness; None: never seen.
     """
 
     name: str
     expect: Expect
     phases: Mapping[Phase, Figures]
     p99_bar_ms: float
+    p99_floor_ms: float
     slow: Mapping[Phase, int]
     containment: Containment | None = None
     healthy_s: int | None = None
