@@ -11,6 +11,8 @@ from gameday.verdict.seen import Seen
 from gameday.verdict.verdict import Finding, Overload, Weight
 
 MOST_IMPORTANT = ORDER[0]
+_NEED_NOBODY = frozenset({"account"})
+"""Mostly guests' sessions, which the gateway makes alone: what they need does not run short."""
 
 
 def overload(seen: Sequence[Seen], span: Span, bar_per_s: float) -> Overload:
@@ -31,6 +33,6 @@ def overload_findings(shown: Overload) -> Iterator[Finding]:
         yield Finding(Weight.BAR, text)
     best = shown.shares.get(MOST_IMPORTANT, 1.0)
     for journey, share in shown.shares.items():
-        if share > best + bars.LAST_TO_SUFFER_SHARE:
+        if journey not in _NEED_NOBODY and share > best + bars.LAST_TO_SUFFER_SHARE:
             told = f"{MOST_IMPORTANT}, {Phase.FAULT}: {best:.1%} served"
             yield Finding(Weight.BAR, f"{told}, {journey} {share:.1%}, bar: the last to suffer.")

@@ -127,8 +127,9 @@ class RateSettings:
 class AdmissionSettings:
     """What one process takes on at once, and what it sheds."""
 
-    first: int = 100
-    """Calls at once at the start: what two gateways on two cores do within a quarter of a read's time."""
+    first: int = 40
+    """Calls at once at the start: two cores do 200 a second, so 20 in each of two gateways take a quarter of a read's
+    time; twice that leaves room for calls that wait for something slow."""
     smallest: int = 20
     """Never fewer (concurrency-limits): a slow dependency of some calls must not shut the others out."""
     largest: int = 200
@@ -142,10 +143,10 @@ class AdmissionSettings:
     late_after: float = 0.25
     """A call is late after this share of its total deadline: 200 ms for a read, under the attempt timeout of 250 ms, so
     that calls are shed here before attempts time out there and open breakers."""
-    decrease: float = 0.9
-    """Of the limit is left after a window with too many late calls (concurrency-limits): halved within 7 s."""
+    decrease: float = 0.8
+    """Of the limit is left after a window with too many late calls: halved within 4 s, before breakers open."""
     increase: float = 5.0
-    """Calls a window: from the smallest to the first limit in 16 s."""
+    """Calls a window: from the smallest to the first limit in 4 s."""
     shares: tuple[float, float, float, float] = (1.0, 0.9, 0.75, 0.5)
     """Of the limit, for checkout, cart, browse and recommendations: the last tenth is the checkouts' alone."""
     queue: int = 16
