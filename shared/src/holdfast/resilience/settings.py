@@ -127,9 +127,9 @@ class RateSettings:
 class AdmissionSettings:
     """What one process takes on at once, and what it sheds."""
 
-    first: int = 40
-    """Calls at once at the start: two cores do 200 a second, so 20 in each of two gateways take a quarter of a read's
-    time; twice that leaves room for calls that wait for something slow."""
+    first: int = 100
+    """Calls at once at the start: more than all bulkheads hold, so that those who wait for one part leave the others
+    their places."""
     smallest: int = 20
     """Never fewer (concurrency-limits): a slow dependency of some calls must not shut the others out."""
     largest: int = 200
@@ -146,7 +146,7 @@ class AdmissionSettings:
     decrease: float = 0.8
     """Of the limit is left after a window with too many late calls: halved within 4 s, before breakers open."""
     increase: float = 5.0
-    """Calls a window: from the smallest to the first limit in 4 s."""
+    """Calls a window: from the smallest to the first limit in 16 s."""
     shares: tuple[float, float, float, float] = (1.0, 0.9, 0.75, 0.5)
     """Of the limit, for checkout, cart, browse and recommendations: the last tenth is the checkouts' alone."""
     queue: int = 16
