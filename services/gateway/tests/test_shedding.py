@@ -51,6 +51,26 @@ async def test_a_flood_of_browsing_is_shed_and_leaves_carts_checkouts_and_operat
     assert "gateway_admission_limit 20.0" in metrics
 
 
+async def test_a_read_that_is_shed_gets_the_last_good_answer_if_there_is_one(
+    shop: Any, crowd: httpx.AsyncClient
+) -> None:
+    shop.query.then(200, {"items": [], "next_cursor": None, "total": 0})
+    assert (await crowd.get("/api/products?q=known")).status_code == 200
+    shop.query.then_hang(0.5)
+    flood = [asyncio.create_task(crowd.get("/api/products", params={"q": str(n)})) for n in range(40)]
+    await asyncio.sleep(0.1)
+    fresh = await crowd.get("/api/products?q=known")
+    assert (fresh.status_code, fresh.headers["served-from"]) == (200, "cache")
+    assert "degraded" not in fresh.headers
+    assert int(fresh.headers["age"]) <= 2
+    for shed in (
+        await crowd.get("/api/products?q=unknown"),
+        await crowd.get("/api/products?q=known", headers={"Cache-Control": "no-cache"}),
+    ):
+        assert (shed.status_code, shed.json()["code"]) == (503, "overloaded")
+    await asyncio.gather(*flood)
+
+
 async def test_what_is_shed_is_answered_before_its_body_has_come(shop: Any, kit: Any) -> None:
     host, port = shop.http.base_url.host, shop.http.base_url.port
     head = (

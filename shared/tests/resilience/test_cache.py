@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from holdfast.resilience.cache import Cache, Fetched
+from holdfast.resilience.cache import Cache, Fetched, Hit
 from holdfast.resilience.clock import FakeClock
 from holdfast.resilience.settings import CacheSettings
 
@@ -242,3 +242,22 @@ def test_its_bytes_never_exceed_the_bound(kept: list[tuple[str, int]], max_bytes
         cache.keep(key, Fetched(1, size, 0.0), 0.0)
         assert 0 <= cache.bytes <= max_bytes
         assert (cache.bytes == 0) == (len(cache) == 0)
+
+
+async def test_what_is_at_hand_is_fresh_or_marked_and_asks_nobody() -> None:
+    cache, source, clock = make()
+    assert cache.at_hand("a", TIMES) is None
+    await ask(cache, source)
+    assert _how(cache.at_hand("a", TIMES)) == "fresh"
+    clock.advance(TIMES.max_age_s)
+    assert _how(cache.at_hand("a", TIMES)) == "stale-if-error"
+    clock.advance(TIMES.stale_if_error_s)
+    assert cache.at_hand("a", TIMES) is None
+    cache.keep("a", Fetched(1, age_s=0.0, degraded=True), clock.now())
+    assert _how(cache.at_hand("a", TIMES)) == "stale-if-error"
+    assert source.fetches == 1
+
+
+def _how(hit: Hit[int] | None) -> str:
+    assert hit is not None
+    return hit.how

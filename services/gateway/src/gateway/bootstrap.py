@@ -11,6 +11,8 @@ from fastapi import FastAPI
 from fastapi.responses import Response
 from prometheus_client import CollectorRegistry
 from pydantic import BaseModel
+from starlette.datastructures import Headers
+from starlette.types import Scope
 
 from gateway import openapi
 from gateway.admission import Doorman, Rates
@@ -23,6 +25,7 @@ from gateway.lanes import CLIENT, make_lanes
 from gateway.lookup import RouteTable
 from gateway.observed import AdmissionMetrics, OutboundMetrics
 from gateway.ops import SERVICE, Operations, status_route
+from gateway.requestheaders import wants_no_cache
 from gateway.routes import FORWARDED, REGISTER_ROUTE, SIGN_IN_ROUTE
 from gateway.routing import READ, Route
 from gateway.sessions import Sessions
@@ -38,7 +41,7 @@ from holdfast.resilience.ratelimit import RateLimiter
 from holdfast.resilience.settings import ADMISSION, QUERY_CLIENT, ClientSettings, RateSettings
 from holdfast.service.app import Lifespan, create_app
 from holdfast.service.health import Health, Readiness
-from holdfast.service.middleware import Admit
+from holdfast.service.middleware import Admit, Instead
 from holdfast.service.settings import refuse_start
 from holdfast.service.tokens import KeyInvalid, TokenInvalid, TokenSigner, TokenVerifier
 
@@ -76,6 +79,7 @@ def build(settings: GatewaySettings) -> FastAPI:
         lifespan=_lifespan(parts, forwarder if settings.warm_cache else None),
         total_s=_total_s(table),
         admit=_admit(table, admission),
+        instead=_instead(table, parts.catalogue),
         edge=True,
         docs_url=None,
         redoc_url=None,
@@ -111,6 +115,18 @@ def _admit(table: RouteTable, admission: Admission) -> Admit:
         return admission.slot(route.priority, total_s)
 
     return admit
+
+
+def _instead(table: RouteTable, catalogue: Catalogue) -> Instead:
+    """The catalogue's reads have an answer at hand when there is no room for them, unless they want another."""
+
+    def instead(scope: Scope) -> Response | None:
+        route = table.find(scope["method"], scope["path"])
+        if route is None or wants_no_cache(Headers(scope=scope)):
+            return None
+        return catalogue.when_shed(route, scope["path"], scope["query_string"].decode("latin-1"))
+
+    return instead
 
 
 def _operated(demo: bool, operations: Operations, switches: Switches) -> list[tuple[Route, Serve]]:

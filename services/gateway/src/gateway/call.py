@@ -27,4 +27,9 @@ class Call:
 
     @property
     def cache_key(self) -> str:
-        return f"{self.path}?{'&'.join(sorted(self.query.split('&')))}"
+        return cache_key(self.path, self.query)
+
+
+def cache_key(path: str, query: str) -> str:
+    """The same for the same parameters in any order."""
+    return f"{path}?{'&'.join(sorted(query.split('&')))}"

@@ -11,7 +11,8 @@ from fastapi.responses import Response
 from prometheus_client import CollectorRegistry, Counter
 
 from gateway.answers import NO_READ_MODEL, age_of, from_cache
-from gateway.call import Call
+from gateway.call import Call, cache_key
+from gateway.routing import Route
 from holdfast.resilience.attempt import Answer
 from holdfast.resilience.cache import Cache, Fetched, Hit
 from holdfast.resilience.deadline import Deadline
@@ -41,7 +42,7 @@ class Catalogue:
         if settings is None or _wants_its_own(call) or not PROTECTIONS.on("cache"):
             return None
         hit = self._cache.find(call.cache_key, settings, _fetching(call, ask))
-        return None if hit is None else self._told(call, hit)
+        return None if hit is None else self._told(call.route, hit)
 
     async def fetch(self, call: Call, ask: Ask, until: Deadline) -> Answer:
         """What `ask` gives. Callers who ask the same at once share it, each waiting for it `until` its own time is up.
@@ -65,13 +66,21 @@ class Catalogue:
         if settings is None or not PROTECTIONS.on("cache"):
             return None
         hit = self._cache.on_error(call.cache_key, settings)
-        return None if hit is None else self._told(call, hit)
+        return None if hit is None else self._told(call.route, hit)
+
+    def when_shed(self, route: Route, path: str, query: str) -> Response | None:
+        """What is kept for a read that there is no room for: a shopper is better off with it than with a 503, and it
+        costs no more."""
+        if route.cache is None or not PROTECTIONS.on("cache"):
+            return None
+        hit = self._cache.at_hand(cache_key(path, query), route.cache)
+        return None if hit is None else self._told(route, hit)
 
     async def close(self) -> None:
         await self._cache.close()
 
-    def _told(self, call: Call, hit: Hit[Answer]) -> Response:
-        self._answers.labels(call.route.name, hit.how).inc()
+    def _told(self, route: Route, hit: Hit[Answer]) -> Response:
+        self._answers.labels(route.name, hit.how).inc()
         return from_cache(hit.value, hit.age_s, NO_READ_MODEL if hit.how == "stale-if-error" else None)
 
 

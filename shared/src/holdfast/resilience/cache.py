@@ -98,6 +98,13 @@ class Cache(Generic[V]):
             return None
         return self._used(key, entry, "stale-if-error")
 
+    def at_hand(self, key: str, settings: CacheSettings) -> Hit[V] | None:
+        """A value to give without fetching anything: fresh, or marked as after an error."""
+        entry = self._entries.get(key)
+        if entry is not None and not entry.degraded and self._age_s(entry) < settings.max_age_s:
+            return self._used(key, entry, "fresh")
+        return self.on_error(key, settings)
+
     def keep(self, key: str, fetched: Fetched[V], asked_at_s: float) -> None:
         """Keep what was asked for at `asked_at_s` of the clock, in place of what was asked for before it.
 

@@ -16,7 +16,7 @@ from holdfast.resilience.protections import PROTECTIONS
 from holdfast.service import problems
 from holdfast.service.health import Health, health_router
 from holdfast.service.logs import configure
-from holdfast.service.middleware import Admit, RequestMetrics, RequestMiddleware, admit_all
+from holdfast.service.middleware import Admit, Instead, RequestMetrics, RequestMiddleware, admit_all, nothing_instead
 from holdfast.service.settings import ServiceSettings, refuse_start
 from holdfast.service.switches import switches_router
 from holdfast.service.tokens import KeyInvalid, TokenVerifier
@@ -44,6 +44,7 @@ def create_app(  # every part of a service that differs is a named argument
     lifespan: Lifespan = _no_lifespan,
     total_s: Callable[[str, str], float] = lambda _method, _path: _INTERNAL_TOTAL_S,
     admit: Admit = admit_all,
+    instead: Instead = nothing_instead,
     edge: bool = False,
     **fastapi_options: Any,
 ) -> FastAPI:
@@ -65,7 +66,9 @@ def create_app(  # every part of a service that differs is a named argument
         app.include_router(switches_router(service, settings.replica))
     for router in routers:
         app.include_router(router)
-    app.add_middleware(RequestMiddleware, total_s=total_s, metrics=RequestMetrics(registry), admit=admit)
+    app.add_middleware(
+        RequestMiddleware, total_s=total_s, metrics=RequestMetrics(registry), admit=admit, instead=instead
+    )
     return app
 
 

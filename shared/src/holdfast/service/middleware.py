@@ -9,6 +9,7 @@ from typing import Final
 import structlog
 from prometheus_client import CollectorRegistry, Counter, Histogram
 from starlette.datastructures import Headers, MutableHeaders
+from starlette.responses import Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from holdfast.resilience.deadline import Deadline, InvalidTimeout
@@ -55,6 +56,15 @@ Admit = Callable[[str, str, float], AbstractAsyncContextManager[None]]
 """(method, path, total_s) -> what is held while the request is served; entering it raises Overloaded."""
 
 
+Instead = Callable[[Scope], Response | None]
+"""What a request that was not admitted gets instead of its 503; None: the 503."""
+
+
+def nothing_instead(_scope: Scope) -> Response | None:
+    """Whoever is not admitted is told so."""
+    return None
+
+
 def admit_all(_method: str, _path: str, _total_s: float) -> AbstractAsyncContextManager[None]:
     """Take on whatever comes."""
     return nullcontext()
@@ -65,16 +75,23 @@ class RequestMiddleware:
 
     `total_s(method, path)` is this service's own limit in seconds; X-Request-Timeout-Ms can only shorten it.
     The body is read whole (at most 64 KiB) before the application runs, within the deadline, and only once `admit` has
-    let the request in.
+    let the request in; one that was shed gets what `instead` has for it.
     """
 
     def __init__(
-        self, app: ASGIApp, *, total_s: Callable[[str, str], float], metrics: RequestMetrics, admit: Admit = admit_all
+        self,
+        app: ASGIApp,
+        *,
+        total_s: Callable[[str, str], float],
+        metrics: RequestMetrics,
+        admit: Admit = admit_all,
+        instead: Instead = nothing_instead,
     ) -> None:
         self._app = app
         self._total_s = total_s
         self._metrics = metrics
         self._admit = admit
+        self._instead = instead
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
@@ -111,7 +128,8 @@ class RequestMiddleware:
                 await self._app(scope, receive, answer)
         except (Problem, DeadlineExceeded, Overloaded) as error:
             if not status:
-                await problem_response(_as_problem(error), path)(scope, receive, answer)
+                at_hand = self._instead(scope) if isinstance(error, Overloaded) else None
+                await (at_hand or problem_response(_as_problem(error), path))(scope, receive, answer)
         except CallerGone:
             status = 499
         except Exception:
