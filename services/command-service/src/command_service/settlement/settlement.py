@@ -109,7 +109,10 @@ class Settlement:
         except ResilienceError as error:
             log.info("not_settled_yet", order_id=work.order_id, attempts=work.attempts, error=str(error))
             return False
-        except (LedgerContradicts, LedgerAnswerUnexpected) as error:
+        except LedgerAnswerUnexpected as error:
+            log.warning("ledger_answer_unexpected", order_id=work.order_id, attempts=work.attempts, error=str(error))
+            return False
+        except LedgerContradicts as error:
             log.error("ledger_contradicts", order_id=work.order_id, attempts=work.attempts, error=str(error))
             return False
         except Exception:
