@@ -34,16 +34,14 @@ async def sign_in(shop: Shop, email: str, password: str) -> str:
 async def load(shop: Shop, token: str, products: Sequence[Product], progress: Progress) -> Counter[str]:
     """Create what is not there yet; counts `created`, `there already`, and refusals by code. Raises UserError."""
     counts: Counter[str] = Counter()
-    task = progress.add_task("products", total=len(products))
-    there: set[str] = set()
-    waiting = iter(products)
+    there = await _listed(shop)
+    missing = [product for product in products if product.product_id not in there]
+    counts["product-exists"] = len(products) - len(missing)
+    task = progress.add_task("products", total=len(products), completed=counts["product-exists"])
+    waiting = iter(missing)
 
     async def worker() -> None:
         for product in waiting:
-            if product.product_id in there:
-                counts["product-exists"] += 1
-                progress.advance(task)
-                continue
             answer = await shop.call(
                 "POST",
                 "/api/admin/products",
@@ -59,10 +57,8 @@ async def load(shop: Shop, token: str, products: Sequence[Product], progress: Pr
             counts[{201: "created"}.get(answer.status, answer.code)] += 1
             progress.advance(task)
 
-    workers: list[asyncio.Task[None]] = []
+    workers = [asyncio.create_task(worker()) for _ in range(_AT_ONCE)]
     try:
-        there |= await _listed(shop)
-        workers += [asyncio.create_task(worker()) for _ in range(_AT_ONCE)]
         await asyncio.gather(*workers)
     except ShopUnreachable as error:
         raise UserError(str(error)) from error
