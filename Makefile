@@ -26,12 +26,12 @@ AGAIN := --reruns 1 -rR
 # Whatever hangs, each part ends: interrupted, so that pytest tells what ran, then killed.
 BOUNDED := timeout --foreground --signal=INT --kill-after=60
 
-# Tests run in three parts: pure code under coverage; everything on real servers, two at a time since most of it waits;
-# the whole shop, alone, because it measures.
+# Tests run in three parts: pure code under coverage; everything on real servers, three at a time since most of it waits,
+# the longest file first; the whole shop, alone, because it measures.
 FAULTS := tests/embedded_stack/test_matrix.py tests/embedded_stack/test_replica_faults.py
 PURE := shared/tests/resilience services/command-service/tests/domain \
   services/payment-service/tests/test_charge_rules.py services/projector-service/tests/test_projection.py
-PARTS := shared/tests services embedded/tests tools/tests load-tests/tests tests/chain
+PARTS := load-tests/tests/chaos load-tests/tests shared/tests services embedded/tests tools/tests tests/chain
 
 SOURCES := $(wildcard shared/src services/*/src embedded/src tools/src load-tests/src)
 
@@ -160,7 +160,7 @@ test: setup fetch ## the checks, then all tests, with coverage of the pure code;
 	@$(MAKE) check
 	if [ -n "$(ARGS)" ]; then exec $(BIN)/pytest $(ARGS); fi
 	$(BOUNDED) 300 $(BIN)/coverage run -m pytest -q $(AGAIN) $(PURE)
-	$(BOUNDED) 1200 $(BIN)/pytest -q $(AGAIN) -n 2 --dist loadfile $(addprefix --ignore=,$(PURE)) $(PARTS)
+	$(BOUNDED) 1200 $(BIN)/pytest -q $(AGAIN) -n 3 --dist loadfile --no-loadscope-reorder $(addprefix --ignore=,$(PURE)) $(PARTS)
 	$(BOUNDED) 900 $(BIN)/pytest $(AGAIN) $(addprefix --ignore=,$(FAULTS)) tests/embedded_stack
 test-faults: setup fetch ## kill every part and lose replicas under load: wants a machine with nothing else to do
 	@HOLDFAST_FULL=1 $(BIN)/pytest -s $(FAULTS)

@@ -227,6 +227,14 @@ def test_under_too_much_load_goodput_must_hold_and_checkout_be_the_last_to_suffe
     assert enough.result is Result.PASS, said(enough)
     too_little = Run(records=shed, hypothesis=Hypothesis(everything, goodput_per_s=52.0)).verdict()
     assert said(too_little) == "All, fault: 51.3 served a second, bar 52.0."
+    back = [
+        replace(one, outcome=Outcome.OK, ended=one.ended + 2) if one.first_outcome is Outcome.CONTAINED else one
+        for one in shed
+    ]
+    came_back = Run(records=back, hypothesis=Hypothesis(everything, goodput_per_s=52.0)).verdict()
+    assert came_back.result is Result.PASS, said(came_back)
+    assert came_back.overload is not None
+    assert round(came_back.overload.at_once_per_s, 1) == 51.3
     unfair = change(shed, "checkout", 0, 40, Outcome.CONTAINED)
     verdict = Run(records=unfair, hypothesis=Hypothesis(everything, goodput_per_s=10.0)).verdict()
     assert "checkout, fault: 33.3% served, browse 66.7%, bar: the last to suffer." in said(verdict)

@@ -49,7 +49,8 @@ def remarks(verdict: Verdict, timeline: Timeline) -> Sequence[str]:
     if verdict.overload is not None:
         shown = verdict.overload
         shares = ", ".join(f"{journey} {share:.1%}" for journey, share in shown.shares.items())
-        found.append(f"Served {shown.goodput_per_s:.1f} a second (bar {shown.bar_per_s:.1f}): {shares}.")
+        found.append(f"Served {shown.goodput_per_s:.1f} a second (bar {shown.bar_per_s:.1f}) with those who came back.")
+        found.append(f"Served at once {shown.at_once_per_s:.1f} a second: {shares}.")
     if verdict.load is not None:
         load = verdict.load
         found.append(f"The load: {load.sent:,} of {load.planned:,} sent, {load.lag_p99_ms:.1f} ms late (p99).")

@@ -3,7 +3,6 @@
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
 
-from gameday.load.records import Outcome
 from gameday.verdict import bars
 from gameday.verdict.phases import Phase, Span
 from gameday.verdict.rows import ORDER
@@ -16,15 +15,21 @@ _NEED_NOBODY = frozenset({"account"})
 
 
 def overload(seen: Sequence[Seen], span: Span, bar_per_s: float) -> Overload:
-    """What was served of the requests that began in this span. A late answer counts as failed already."""
+    """What was served of the requests that began in this span, and of those who were told to come back, and in it did.
+
+    A late answer counts as failed already. The shares are of what was served at once.
+    """
     asked: dict[str, int] = defaultdict(int)
     served: dict[str, int] = defaultdict(int)
     for one in seen:
         if span.began <= one.began < span.ended:
             asked[one.journey] += 1
-            served[one.journey] += one.outcome in (Outcome.OK, Outcome.REFUSED, Outcome.DEGRADED)
+            served[one.journey] += one.served
     shares = {journey: served[journey] / count for journey, count in asked.items()}
-    return Overload(sum(served.values()) / (span.ended - span.began), bar_per_s, shares)
+    came_back = sum(one.came_back is not None and span.began <= one.came_back < span.ended for one in seen)
+    length_s = span.ended - span.began
+    at_once = sum(served.values())
+    return Overload((at_once + came_back) / length_s, at_once / length_s, bar_per_s, shares)
 
 
 def overload_findings(shown: Overload) -> Iterator[Finding]:

@@ -4,7 +4,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from enum import StrEnum
 
-from gameday.load.records import Outcome, Record
+from gameday.load.records import SERVED, Outcome, Record
 
 
 class JudgedBy(StrEnum):
@@ -20,7 +20,10 @@ class JudgedBy(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Seen:
-    """One logical request. began, ended: unix seconds, from its intended start to its judged answer."""
+    """One logical request. began, ended: unix seconds, from its intended start to its judged answer.
+
+    came_back: when a later attempt served whom the judged answer did not; None: none did.
+    """
 
     journey: str
     call: str
@@ -31,6 +34,7 @@ class Seen:
     served_from: str = ""
     attempts: int = 1
     at_dead_port_ms: float = 0.0
+    came_back: float | None = None
 
     @property
     def ms(self) -> float:
@@ -40,6 +44,11 @@ class Seen:
     def good(self) -> bool:
         """Served as on a healthy day; what the contract refuses is served too."""
         return self.outcome in (Outcome.OK, Outcome.REFUSED)
+
+    @property
+    def served(self) -> bool:
+        """As well as could be: with less than usual too."""
+        return self.good or self.outcome is Outcome.DEGRADED
 
 
 def see(records: Iterable[Record], judged_by: JudgedBy) -> Iterator[Seen]:
@@ -58,9 +67,15 @@ def see(records: Iterable[Record], judged_by: JudgedBy) -> Iterator[Seen]:
             served_from=record.served_from,
             attempts=record.attempts,
             at_dead_port_ms=0.0 if first or not _found_no_one(record) else record.first_ms,
+            came_back=record.ended if first and _came_back(record) else None,
         )
 
 
 def _found_no_one(record: Record) -> bool:
     """Whether the first gateway gave no honest answer, and another try was made."""
     return record.attempts > 1 and record.first_outcome is Outcome.FAILED
+
+
+def _came_back(record: Record) -> bool:
+    """Whether somebody was told to come again, did, and was served."""
+    return record.first_outcome is Outcome.CONTAINED and record.outcome in (*SERVED, Outcome.REFUSED)

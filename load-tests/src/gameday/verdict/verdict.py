@@ -100,9 +100,11 @@ class LoadFacts:
 
 @dataclass(frozen=True, slots=True)
 class Overload:
-    """Served requests a second while there were too many, the bar, and the served share of each journey."""
+    """Requests served a second while there were too many, those of them at once, the bar, and each journey's share that
+    was served at once."""
 
     goodput_per_s: float
+    at_once_per_s: float
     bar_per_s: float
     shares: Mapping[str, float]
 

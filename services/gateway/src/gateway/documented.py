@@ -32,6 +32,11 @@ REQUEST_HEADERS: Final[dict[str, dict[str, Any]]] = {
         "description": "at least these versions, as a command's answer gave them: `stream@version`, comma-separated",
         "schema": {"type": "string", "pattern": PATTERN},
     },
+    "Cache-Control": {
+        "description": "`no-cache` asks for an answer that the gateway has not kept",
+        "schema": {"type": "string"},
+        "example": "no-cache",
+    },
 }
 ANSWER_HEADERS: Final[dict[str, dict[str, Any]]] = {
     "X-Request-Id": {"description": "in every log line of this request", "schema": {"type": "string"}},
@@ -106,7 +111,7 @@ def extra_of(route: Route) -> dict[str, Any]:
     """The operation's headers and security."""
     names = ["X-Request-Timeout-Ms"]
     if route.reads:
-        names += ["Consistency-Token"]
+        names += ["Consistency-Token"] if route.cache is None else ["Consistency-Token", "Cache-Control"]
     elif route.key != "ignored":
         names += ["Idempotency-Key"]
     if route.conditional:

@@ -142,7 +142,7 @@ def _checked_query(route: Route, raw: bytes) -> str:
         twice = next(name for name in names if names.count(name) > 1)
         raise Problem(422, "invalid", f"?{twice[:80]} is given twice", errors=[(f"?{twice[:80]}", "is given twice")])
     try:
-        route.query.model_validate({name: value for name, value in found.items() if value.strip(" ")})
+        route.query.model_validate({name: value for name, value in found.items() if value})
     except ValidationError as error:
         raise _invalid(error, "query") from error
     return query

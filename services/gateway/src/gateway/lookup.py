@@ -1,7 +1,7 @@
 """Which call of the public API a request is, by method and path alone, before anything of it is read."""
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 from gateway.routing import Route
 
@@ -11,18 +11,27 @@ class RouteTable:
 
     def __init__(self, routes: Iterable[Route]) -> None:
         self._plain: dict[tuple[str, str], Route] = {}
-        self._patterns: dict[str, list[tuple[re.Pattern[str], Route]]] = {}
+        parted: dict[str, list[Route]] = {}
         for route in routes:
             if route.part is None:
                 self._plain[route.method, route.path] = route
             else:
-                pattern = re.compile(re.sub(r"{\w+}", "[^/]+", route.path))
-                self._patterns.setdefault(route.method, []).append((pattern, route))
+                parted.setdefault(route.method, []).append(route)
+        # One pattern for all routes of a method: what is shed asks for its route too, and little else.
+        self._parted = {method: (_any_of(found), found) for method, found in parted.items()}
 
     def find(self, method: str, path: str) -> Route | None:
         """The call, None for what is none."""
         route = self._plain.get((method, path))
         if route is not None:
             return route
-        patterns = self._patterns.get(method, ())
-        return next((route for pattern, route in patterns if pattern.fullmatch(path)), None)
+        if method not in self._parted:
+            return None
+        pattern, routes = self._parted[method]
+        match = pattern.fullmatch(path)
+        return None if match is None or match.lastindex is None else routes[match.lastindex - 1]
+
+
+def _any_of(routes: Sequence[Route]) -> re.Pattern[str]:
+    """Matches the path of any of them; the group that did is the route's number, from 1."""
+    return re.compile("|".join(re.sub(r"{\w+}", "[^/]+", f"({route.path})") for route in routes))

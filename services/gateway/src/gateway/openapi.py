@@ -74,10 +74,20 @@ def _document(app: FastAPI) -> dict[str, Any]:
         components["securitySchemes"] = {SECURITY: {"type": "http", "scheme": "bearer", "bearerFormat": "JWT"}}
         problem = ProblemBody.model_json_schema(ref_template="#/components/schemas/{model}")
         components.setdefault("schemas", {}).update(problem.pop("$defs", {}) | {PROBLEM: problem})
+        _allow_empty(document["paths"])
         document["paths"] |= {path: {"get": _process_call(path, told)} for path, told in _PROCESS.items()}
         document["paths"]["/metrics"] = {"get": _metrics()}
         app.openapi_schema = document
     return app.openapi_schema
+
+
+def _allow_empty(paths: dict[str, Any]) -> None:
+    """Say of every query parameter that an empty one counts as not given; FastAPI has no word for it."""
+    for path in paths.values():
+        for call in path.values():
+            for parameter in call.get("parameters", ()):
+                if parameter["in"] == "query":
+                    parameter["allowEmptyValue"] = True
 
 
 def _process_call(path: str, told: dict[int, tuple[str, dict[str, Any]]]) -> dict[str, Any]:

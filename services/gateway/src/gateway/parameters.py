@@ -42,7 +42,7 @@ _Words = Annotated[str, Field(max_length=200), AfterValidator(_no_control)]
 _Moment = Annotated[
     str,
     Field(
-        pattern=r"^([0-9]{4}-[0-9]{2}-[0-9]{2}(T[0-9]{2}:[0-9]{2}(:[0-9]{2}(\.[0-9]{1,6})?)?(Z|[+-][0-9]{2}:[0-9]{2}))?)?$",
+        pattern=r"^[0-9]{4}-[0-9]{2}-[0-9]{2}(T[0-9]{2}:[0-9]{2}(:[0-9]{2}(\.[0-9]{1,6})?)?(Z|[+-][0-9]{2}:[0-9]{2}))?$",
         description="a day (`2010-12-01`) or an RFC 3339 time",
     ),
 ]

@@ -109,9 +109,8 @@ _ORDERS: Final = (
     ),
     Route(
         "POST", "/api/orders/{order_id}/cancel", "cancel_order", "Cancel an order", "shop", "command-service", CALLERS,
-        # As a checkout: it locks as many products, and the refund is asked for in the same call.
+        # As a checkout: it locks as many products, and the refund is asked for in the same call. But it can wait.
         http.Cancelled, CHECKOUT, body=http.Cancel, conditional=True, lane=Lane.CHECKOUT,
-        priority=Priority.CHECKOUT,
         codes=_REUSED | {404: ("order-unknown",), 409: ("order-not-cancellable",), 412: (_UNMATCHED,)},
     ),
 )  # fmt: skip
