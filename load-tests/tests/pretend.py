@@ -25,7 +25,7 @@ from gameday.verdict.phases import Phase
 
 RATE = 40
 LASTS_S = {Phase.HEALTHY: 1.5, Phase.FAULT: 3.0, Phase.RECOVERY: 1.0, Phase.AFTER: 6.0}
-TINY = Pace("tiny", warm_up_s=0.5, at_least_s=LASTS_S, at_most_s=6.0, counts={"cart": 10})
+TINY = Pace("tiny", warm_up_s=0.5, at_least_s=LASTS_S, at_most_s=6.0, counts={"cart": 10}, settles_within_s=1.0)
 CLEAN = {"checks": [{"claim": "nothing is lost", "looked_at": 1, "differences": []}]}
 
 

@@ -5,8 +5,10 @@ import os
 import signal
 import subprocess
 import sys
+import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -18,7 +20,7 @@ from gameday.faults.fault import Refused
 from gameday.load.records import Outcome
 from gameday.verdict.phases import Phase, Timeline
 from gameday.verdict.verdict import Result
-from pretend import PretendedFaults, pretended
+from pretend import TINY, PretendedFaults, pretended
 
 PRETEND = Path(__file__).parents[1] / "pretend.py"
 
@@ -113,6 +115,23 @@ def test_a_fault_that_is_refused_ends_the_run_at_once(tmp_path: Path) -> None:
     assert report.verdict.result is Result.INCONCLUSIVE
     assert "Stopped: query-1 is down, it does not run." in [finding.text for finding in report.verdict.findings]
     assert run.timeline.span(Phase.FAULT) is None
+
+
+def test_a_hiccup_at_the_end_of_the_warm_up_is_let_pass(tmp_path: Path) -> None:
+    faults = PretendedFaults(tmp_path)
+    run = pretended(tmp_path, faults)
+    run.setup = replace(run.setup, pace=replace(TINY, settles_within_s=15))
+    calm = run.calm
+
+    def calm_but_for_a_second() -> Sequence[str]:
+        faults.suffering_file.write_text("contained")
+        threading.Timer(1.0, calm).start()
+        run.calm = calm  # type: ignore[method-assign]
+        return []
+
+    run.calm = calm_but_for_a_second  # type: ignore[method-assign]
+    verdict = conduct(run).verdict
+    assert verdict.result is Result.PASS, verdict.findings
 
 
 def test_an_unsteady_shop_is_not_hurt_at_all(tmp_path: Path) -> None:

@@ -24,7 +24,8 @@ def at_most_s(definition: Definition, at: Pace) -> float:
     """What the generator is started for: it ends by itself if nobody ends it. Phases, and a minute for each fault."""
     phases = sum(max(at.at_most_s, one.seconds or 0.0) for one in definition.phases)
     in_turn = sum(PARTS_IN_TURN * (one.down_s + 30.0) for one in definition.restarts)
-    return at.warm_up_s + phases + in_turn + definition.flaps_s + 60.0 * (1 + len(definition.faults))
+    warm_up = at.warm_up_s + at.settles_within_s
+    return warm_up + phases + in_turn + definition.flaps_s + 60.0 * (1 + len(definition.faults))
 
 
 def spoken(seconds: float) -> str:

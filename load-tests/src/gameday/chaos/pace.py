@@ -20,13 +20,17 @@ PART_STARTS_S: Final = 6.0
 
 @dataclass(frozen=True, slots=True)
 class Pace:
-    """Seconds. A phase lasts at least at_least_s, then until each journey has its count, at most at_most_s."""
+    """Seconds. A phase lasts at least at_least_s, then until each journey has its count, at most at_most_s.
+
+    settles_within_s: how much longer than warm_up_s the warm-up lasts at the most, until shoppers are served.
+    """
 
     name: str
     warm_up_s: float
     at_least_s: Mapping[Phase, float]
     at_most_s: float
     counts: Mapping[str, int]
+    settles_within_s: float = 15.0
 
     def phase_s(self, phase: Phase, rate: float, own_s: float | None = None) -> float:
         """How long the phase will last at so many arrivals a second, if all goes as planned."""

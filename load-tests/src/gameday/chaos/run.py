@@ -6,6 +6,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Final
 
+from gameday.chaos import steady
 from gameday.chaos.definition import Definition
 from gameday.chaos.estimate import at_most_s
 from gameday.chaos.flood import Flood
@@ -23,6 +24,10 @@ from gameday.watch.sampler import Sampler
 _LOOK_EACH_S: Final = 0.5
 _SERVES_WITHIN_S: Final = 90.0
 """Longest wait for a restarted part: a JVM on two busy cores takes a third of it."""
+
+_STEADY_S: Final = 5.0
+_STEADY_SHARE: Final = 0.95
+"""As the experiments' steady state: so much of the last seconds is served."""
 
 Told = Callable[[str, float, str], None]
 """Progress: what goes on, since how many seconds, and how far it is."""
@@ -80,7 +85,15 @@ class Run:
         self.setup.told("preparing shoppers", 0.0, "")
         self._sampler.start()
         began = self.more_load(self.definition.settings.share_of_capacity)
-        self._watch(Phase.WARM_UP, began, lambda: time.time() - began >= self.setup.pace.warm_up_s)
+        self._watch(Phase.WARM_UP, began, lambda: self._warm(time.time() - began))
+
+    def _warm(self, lasted_s: float) -> bool:
+        """Whether the warm-up is over: a hiccup at its end is given time to pass."""
+        pace = self.setup.pace
+        if lasted_s < pace.warm_up_s:
+            return False
+        recent = self.answered_since(time.time() - _STEADY_S)
+        return lasted_s >= pace.warm_up_s + pace.settles_within_s or steady.served(recent, _STEADY_SHARE)
 
     def more_load(self, share_of_capacity: float) -> float:
         """Starts one more generator; the moment its schedule begins. Raises Stopped."""
