@@ -13,7 +13,7 @@ class SettlementSettings(PostgresSettings):
         "http://127.0.0.1:8121", description="payment-service's base URLs, comma-separated, dns+http allowed"
     )
     batch: int = Field(
-        12, ge=1, le=16, description="orders worked on at once: below the payment-service's bulkhead of 16"
+        4, ge=1, le=16, description="orders worked on at once: few, since shoppers come first and none waits for these"
     )
     idle_s: float = Field(
         0.25, gt=0, le=10, description="seconds between looks while nothing is due: a late payment waits that long"

@@ -6,6 +6,7 @@ both see a repeat. A row that is not settled comes due again by itself, whatever
 
 import asyncio
 import secrets
+import time
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -78,11 +79,14 @@ class Settlement:
                 return purged
 
     async def _settle_all_due(self) -> None:
-        # Goes on at once while it gets anywhere; with the ledger away it pauses, instead of spinning over the rows.
+        # Goes on while it gets anywhere; with the ledger away it pauses, instead of spinning over the rows. What an
+        # outage has left waits already: after each batch shoppers have the shop to themselves for as long as it took.
         while True:
+            began_s = time.monotonic()
             claimed, settled = await self.settle_due()
             if claimed < self._batch or not settled:
                 return
+            await asyncio.sleep(time.monotonic() - began_s)
 
     async def _count(self) -> None:
         async with self._database.transaction(Deadline.after(_STATEMENT_S)) as tx:
