@@ -81,10 +81,11 @@ faults: ## what is faulted or down, and for how long
 
 ##@ To use and check its data (ON=docker: the containers')
 .PHONY: catalogue replay audit verify requeue rebuild
-catalogue: ## load the real catalogue again; what is there is skipped
-	@$(INSIDE) holdfast-catalogue
-replay: ## place the real orders of December 2010, then audit: ORDERS=300 for fewer
-	@$(INSIDE) holdfast-replay $(if $(ORDERS),--orders $(ORDERS))
+MONTH = $(if $(DATA),--data $(DATA))
+catalogue: ## load the real catalogue again; what is there is skipped: DATA=FILE.csv for another month's goods
+	@$(INSIDE) holdfast-catalogue $(MONTH)
+replay: ## place the real orders of December 2010, then audit: ORDERS=300 for fewer, DATA= as for the catalogue
+	@$(INSIDE) holdfast-replay $(MONTH) $(if $(ORDERS),--orders $(ORDERS))
 	$(INSIDE) holdfast-audit
 audit: ## compare orders, charges, stock and read model with each other
 	@$(INSIDE) holdfast-audit

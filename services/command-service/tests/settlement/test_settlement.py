@@ -1,7 +1,9 @@
 """What settlement claims, when, and what it does with the ledger's answers."""
 
 import asyncio
+import time
 from datetime import UTC, datetime, timedelta
+from itertools import pairwise
 from pathlib import Path
 
 import httpx
@@ -159,6 +161,24 @@ async def test_an_outcome_that_cannot_be_true_changes_nothing_and_stays_owed(sho
     assert len(await shop.rows("SELECT 1 FROM payment_work")) == 1
     await shop.settle()
     await shop.require_sound()
+
+
+async def test_what_an_outage_left_is_settled_in_half_of_the_time(shop: Shop, monkeypatch: pytest.MonkeyPatch) -> None:
+    settlement = Settlement(shop.parts.database, shop.parts.payments, batch=5, idle_s=60)
+    begun_s: list[float] = []
+
+    async def batch() -> tuple[int, int]:
+        begun_s.append(time.monotonic())
+        await asyncio.sleep(0.1)
+        return (5, 5) if len(begun_s) < 4 else (0, 0)
+
+    monkeypatch.setattr(settlement, "settle_due", batch)
+    working = asyncio.create_task(settlement.run())
+    async with asyncio.timeout(5):
+        while len(begun_s) < 4:
+            await asyncio.sleep(0.01)
+    working.cancel()
+    assert all(later - sooner >= 0.2 for sooner, later in pairwise(begun_s)), begun_s
 
 
 async def test_old_keys_are_purged_in_batches_and_young_ones_kept(shop: Shop, monkeypatch: pytest.MonkeyPatch) -> None:
