@@ -53,7 +53,7 @@ def shop(serve: Serve, tmp_path: Path) -> Shop:
 
 def test_a_run_goes_from_protected_to_protected(shop: Shop, tmp_path: Path) -> None:
     trial = shop.lab.run(RUN, 40.0, tmp_path / "run")
-    assert shop.faults.did == ["off", f"pause {PAUSED}", f"lift {PAUSED}", "on"]
+    assert shop.faults.did == ["off", "off", f"pause {PAUSED}", f"lift {PAUSED}", "on"]
     times = trial.times
     assert times.struck - times.began == pytest.approx(1.0, abs=0.6)
     assert times.lifted - times.struck == pytest.approx(2.0, abs=0.6)
@@ -101,7 +101,7 @@ def test_the_trigger_is_lifted_when_the_load_ends_before_its_time(shop: Shop, tm
     lab = Lab(shop.lab.target, shop.lab.switches, {}, 1, load=short)
     with pytest.raises(Refused, match="the load ended before its time"):
         lab.run(RUN, 40.0, tmp_path / "run")
-    assert shop.faults.did == ["off", f"pause {PAUSED}", f"lift {PAUSED}", "on"]
+    assert shop.faults.did == ["off", "off", f"pause {PAUSED}", f"lift {PAUSED}", "on"]
 
 
 SHORT = """

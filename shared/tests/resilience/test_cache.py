@@ -244,6 +244,14 @@ def test_its_bytes_never_exceed_the_bound(kept: list[tuple[str, int]], max_bytes
         assert (cache.bytes == 0) == (len(cache) == 0)
 
 
+async def test_after_it_was_cleared_nothing_is_known() -> None:
+    cache, source, _ = make()
+    await ask(cache, source)
+    cache.clear()
+    assert (len(cache), cache.bytes) == (0, 0)
+    assert await ask(cache, source) == (2, 0, "fetched")
+
+
 async def test_what_is_at_hand_is_fresh_or_marked_and_asks_nobody() -> None:
     cache, source, clock = make()
     assert cache.at_hand("a", TIMES) is None

@@ -18,6 +18,7 @@ from gameday.chaos.generator import HOLDFAST_LOAD, Generator
 from gameday.faults.fault import Fault, Kind, Refused
 from gameday.target import Target
 from gameday.verdict.verdict import AuditLine, LoadFacts
+from holdfast.resilience.protections import ALL
 
 _PROGRAM: Final = (*HOLDFAST_LOAD, "--mix", MIX_TEXT)
 _LOOK_EACH_S: Final = 0.5
@@ -75,6 +76,7 @@ class Lab:
         folder.mkdir(parents=True)
         with ExitStack() as after:
             after.callback(self.switches.switch_off, (), patience_s=_CALM_WITHIN_S)
+            self.forget()
             self.switches.switch_off(planned.case.off)
             generator = Generator(self.load, folder, self.target.gateways, rate, planned.seconds, self.seed)
             counting = Counting(folder / "counters.jsonl", self.places)
@@ -107,6 +109,14 @@ class Lab:
             time.sleep(min(ends_at - now, _LOOK_EACH_S if healed is None else _ASK_EACH_S))
         generator.stop()
         return Times(generator.folder, began, struck, lifted, min(now, ends_at))
+
+    def forget(self) -> None:
+        """Empties the gateways' caches: the run before asked for the same things, and what it left would flatter this.
+
+        A cache that is off forgets with the next read, which `calm` makes at each gateway.
+        """
+        self.switches.switch_off(ALL)
+        self.calm()
 
     def calm(self) -> None:
         """Waits until reads are answered at once again. Raises Refused when they never are."""

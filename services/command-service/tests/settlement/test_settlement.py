@@ -166,17 +166,20 @@ async def test_an_outcome_that_cannot_be_true_changes_nothing_and_stays_owed(sho
 async def test_what_an_outage_left_is_settled_in_half_of_the_time(shop: Shop, monkeypatch: pytest.MonkeyPatch) -> None:
     settlement = Settlement(shop.parts.database, shop.parts.payments, batch=5, idle_s=60)
     begun_s: list[float] = []
+    done = asyncio.Event()
 
     async def batch() -> tuple[int, int]:
         begun_s.append(time.monotonic())
         await asyncio.sleep(0.1)
-        return (5, 5) if len(begun_s) < 4 else (0, 0)
+        if len(begun_s) < 4:
+            return 5, 5
+        done.set()
+        return 0, 0
 
     monkeypatch.setattr(settlement, "settle_due", batch)
     working = asyncio.create_task(settlement.run())
     async with asyncio.timeout(5):
-        while len(begun_s) < 4:
-            await asyncio.sleep(0.01)
+        await done.wait()
     working.cancel()
     assert all(later - sooner >= 0.19 for sooner, later in pairwise(begun_s)), begun_s
 

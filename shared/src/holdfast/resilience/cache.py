@@ -125,6 +125,11 @@ class Cache(Generic[V]):
         while self.bytes > self._max_bytes:
             self._drop(next(iter(self._entries)))
 
+    def clear(self) -> None:
+        """Forget all that is kept."""
+        self._entries.clear()
+        self.bytes = 0
+
     def now_s(self) -> float:
         """The cache's clock, for `keep`."""
         return self._clock.now()

@@ -16,7 +16,7 @@ Protection = Literal[
     "probe",  # off: nobody asks replicas and stores how they are, nothing ends calls to a lost replica
     "shedding",  # off: the gateway takes on whatever comes
     "rate-limit",  # off: a caller may call as often as it likes
-    "cache",  # off: no answer out of the gateway's memory
+    "cache",  # off: no answer out of the gateway's memory, which is empty when it is on again
     "fallback",  # off: the write model does not answer in the read model's place
 ]
 ALL: Final[tuple[Protection, ...]] = get_args(Protection)
