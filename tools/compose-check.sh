@@ -73,7 +73,7 @@ done
 .venv/bin/pytest --reruns 1 -rR tests/compose/test_compose.py
 
 # One `docker kill` under load, judged.
-tools/judged.sh command-replica-killed --on docker --capacity 50
+tools/judged.sh command-replica-killed --on docker --capacity 80
 
 # FULL=1 tries every fault on containers as well, three minutes more.
 if [[ ${FULL:-} == 1 ]]; then .venv/bin/pytest --reruns 1 -rR tests/compose/test_faults.py; fi

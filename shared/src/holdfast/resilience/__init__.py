@@ -9,7 +9,7 @@ deadline. The pieces, one small module each:
     errors      DeadlineExceeded, DependencyUnavailable, BulkheadFull, RateLimited: fields, no HTTP statuses
     cache       hit = cache.find(key, settings.PRODUCT_CACHE, fetch) or await cache.get(key, fetch); cache.on_error(…)
     breaker     breaker = CircuitBreaker(name, settings); permit = breaker.acquire(); permit.success(), .failure(),
-                .neutral(); async with breaker.guard(classify=...)
+                .neutral(); with breaker.guard(classify=...)
     bulkhead    async with bulkhead.slot(deadline)
     guard       guard = Guard("postgresql", settings, classify=...); async with guard(deadline)
     ratelimit   decision = limiter.take(key)

@@ -20,7 +20,7 @@ ATTEMPT_HEADER = "X-Attempt"
 _SET_HERE = frozenset({HEADER.lower(), ATTEMPT_HEADER.lower()})
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Call:
     """What is to be sent. `query` is the raw query string without its question mark, headers keep their order."""
 
@@ -33,7 +33,7 @@ class Call:
     policy: CallPolicy
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Answer:
     """A whole answer. `headers` is read by any case; `replica` is host:port; `attempts` says which one it came to."""
 
@@ -52,7 +52,7 @@ class Unanswered:
     replica: Replica
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Answered:
     """An attempt with an answer, whatever its status."""
 
@@ -63,7 +63,7 @@ class Answered:
 Ending = Answered | Unanswered
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class AttemptSeen:
     """One attempt, for metrics. `ended` is the status in digits or the reason that there is none."""
 
@@ -105,7 +105,7 @@ class Attempts:
         headers = self._headers(call, limit, number)
         given_s = limit.remaining_s()
         begun_s = self._clock.now()
-        async with replica.breaker.guard(lease_s=given_s + self._lease_margin_s) as permit:
+        with replica.breaker.guard(lease_s=given_s + self._lease_margin_s) as permit:
             with Stopwatch(policy.slow_after_s) as watch:
                 ending = await self._send(call, replica, number, limit, headers)
             outcome = watch.judge(_judge(ending, policy, given_s, limit.overdue_s()))

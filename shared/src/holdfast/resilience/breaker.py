@@ -286,11 +286,11 @@ class Guarded:
         self._classify = classify
         self._lease_s = lease_s
 
-    async def __aenter__(self) -> Permit:
+    def __enter__(self) -> Permit:
         self._permit = self._breaker.acquire(lease_s=self._lease_s)
         return self._permit
 
-    async def __aexit__(self, _type: object, error: BaseException | None, _traceback: object) -> None:
+    def __exit__(self, _type: object, error: BaseException | None, _traceback: object) -> None:
         try:
             if error is None:
                 self._permit.success()

@@ -35,10 +35,13 @@ class Bulkhead:
         """
         return Slot(self, deadline)
 
-    async def _enter(self, deadline: Deadline | None) -> None:
+    def _enter_at_once(self) -> bool:
         if self.in_flight < self.limit or not PROTECTIONS.on("bulkhead"):
             self.in_flight += 1  # free places mean that nobody waits: a place left is handed to the first waiter
-            return
+            return True
+        return False
+
+    async def _queue_up(self, deadline: Deadline | None) -> None:
         wait_s = self._max_wait_s if deadline is None else min(self._max_wait_s, deadline.remaining_s())
         if len(self._waiting) >= self._queue or wait_s <= 0:
             raise BulkheadFull(self.dependency)
@@ -86,7 +89,8 @@ class Slot:
 
     async def __aenter__(self) -> None:
         bulkhead, deadline = self._bulkhead, self._deadline
-        await bulkhead._enter(deadline)
+        if not bulkhead._enter_at_once():
+            await bulkhead._queue_up(deadline)
         if deadline is not None:
             try:
                 deadline.require(bulkhead.dependency)

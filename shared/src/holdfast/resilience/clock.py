@@ -17,8 +17,7 @@ class MonotonicClock:
 
     __slots__ = ()
 
-    def now(self) -> float:
-        return time.monotonic()
+    now = staticmethod(time.monotonic)  # itself, not a call around it: every call asks some ten times
 
 
 class FakeClock:

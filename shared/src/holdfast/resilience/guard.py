@@ -61,7 +61,7 @@ class Guard:
                 held_up = enforce and deadline.overdue_s() >= STALL_S
                 return self._judge(error, fair=given_s >= self._settings.fair_chance_s and not held_up)
 
-            async with self.breaker.guard(classify=judge, lease_s=lease_s) as permit:
+            with self.breaker.guard(classify=judge, lease_s=lease_s) as permit:
                 with Stopwatch(self._settings.slow_after_s) as stopwatch:
                     async with self._unless_lost(deadline.limit(self.name) if enforce else asyncio.timeout(None)):
                         yield deadline

@@ -73,8 +73,10 @@ class Replicas:
 
     def require(self) -> None:
         """Raise DependencyUnavailable unless some replica would be given a call now."""
-        if not any(replica.breaker.admits for replica in self._replicas.values()):
-            raise self._none_left()
+        for replica in self._replicas.values():
+            if replica.breaker.admits:
+                return
+        raise self._none_left()
 
     def pick(self, *, other_than: Replica | None = None) -> Replica:
         """The replica for the next call; `other_than` is left out. Raises DependencyUnavailable when none is left."""
