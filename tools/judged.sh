@@ -8,9 +8,9 @@ cd "$(dirname "${BASH_SOURCE[0]}")/.."
 reports=$(mktemp -d)
 trap 'rm -rf "$reports"' EXIT
 code=0
-for _ in 1 2; do
+for try in 1 2; do
   code=0
-  .venv/bin/holdfast-chaos --quick --reports "$reports" "$@" || code=$?
+  .venv/bin/holdfast-chaos --quick --reports "$reports/$try" "$@" || code=$?
   [[ $code == 1 ]] || break
 done
-[[ $code == 0 ]] || { [[ $code == 2 ]] && find "$reports" -name verdict.json | grep -q .; }
+[[ $code == 0 ]] || { [[ $code == 2 ]] && find "$reports/$try" -name verdict.json | grep -q .; }

@@ -90,6 +90,6 @@ async def test_what_is_shed_is_answered_before_its_body_has_come(shop: Any, kit:
     reader, writer = await begin()
     status = await reader.readline()
     assert status.startswith(b"HTTP/1.1 503")
-    assert time.perf_counter() - begun < 0.25  # far below the call's deadline; its body never comes
+    assert time.perf_counter() - begun < 0.05
     for _, other in [*waiting, (reader, writer)]:
         other.close()
