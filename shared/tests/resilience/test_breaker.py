@@ -289,7 +289,7 @@ async def test_a_thousand_callers_at_half_open_let_exactly_three_in() -> None:
         asked += 1
         if asked == 1000:
             all_asked.set()
-        with breaker.guard():
+        with breaker.acquire():
             let_in += 1
             await all_asked.wait()
 
@@ -306,7 +306,7 @@ async def test_cancellation_gives_the_permit_back_and_is_not_counted() -> None:
     clock.advance(1)
 
     async def call() -> None:
-        with breaker.guard():
+        with breaker.acquire():
             await asyncio.sleep(10)
 
     for _ in range(20):
@@ -324,7 +324,7 @@ async def test_a_block_counts_by_how_it_ends() -> None:
     breaker = make(FakeClock())
 
     async def call(error: Exception | None, settle: Outcome | None = None) -> None:
-        with breaker.guard(classify=lambda e: Outcome.NEUTRAL if isinstance(e, KeyError) else Outcome.FAILURE) as p:
+        with breaker.acquire(classify=lambda e: Outcome.NEUTRAL if isinstance(e, KeyError) else Outcome.FAILURE) as p:
             if settle is not None:
                 p.settle(settle)
             if error is not None:

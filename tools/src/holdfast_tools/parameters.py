@@ -21,7 +21,7 @@ _GATEWAY: Final = "services/gateway/src/gateway"
 SOURCES: Final[Mapping[str, Sequence[str]]] = {
     f"{_SHARED}/resilience/settings.py": (),
     f"{_SHARED}/resilience/deadline.py": ("HOP_SHARE_MS",),
-    f"{_SHARED}/resilience/stopwatch.py": (),
+    f"{_SHARED}/resilience/limit.py": (),
     f"{_SHARED}/resilience/protections.py": ("NAIVE_ATTEMPTS", "NAIVE_PAUSE_S", "NAIVE_TIMEOUT_S", "NAIVE_TOTAL_S"),
     f"{_GATEWAY}/settings.py": (),
     f"{_GATEWAY}/lanes.py": ("LANES", "CLIENT"),

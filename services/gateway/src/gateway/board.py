@@ -154,7 +154,7 @@ class StatusBoard:
 
     async def _status(self, url: str) -> Mapping[str, Any] | None:
         try:
-            async with Deadline.after(ANSWER_LIMIT_S, clock=self._clock).limit(url):
+            with Deadline.after(ANSWER_LIMIT_S, clock=self._clock).limit(url):
                 answer = await self._wire.exchange("GET", f"{url}/status", (), b"")
             found = orjson.loads(answer.body) if answer.status == 200 else None
         except (DeadlineExceeded, WireError, orjson.JSONDecodeError):

@@ -56,7 +56,7 @@ class Catalogue:
             return await ask(call)
         self._answers.labels(call.route.name, "fetched").inc()
         if not _wants_its_own(call):
-            async with until.limit(call.route.target):
+            with until.limit(call.route.target):
                 return await self._cache.get(call.cache_key, _fetching(call, ask))
         asked_at_s = self._cache.now_s()
         answer = await ask(call)

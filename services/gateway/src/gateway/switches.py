@@ -95,7 +95,7 @@ class Switches:
 
     async def _ask(self, method: str, url: str, headers: Sequence[Header], body: bytes) -> Mapping[str, Any] | None:
         try:
-            async with Deadline.after(LIMIT_S).limit(url):
+            with Deadline.after(LIMIT_S).limit(url):
                 answer = await self._wire.exchange(method, url + PATH, headers, body)
             found = orjson.loads(answer.body) if answer.status == 200 else None
         except (DeadlineExceeded, WireError, orjson.JSONDecodeError):

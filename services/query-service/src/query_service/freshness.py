@@ -13,14 +13,14 @@ from elasticsearch import ApiError, AsyncElasticsearch, TransportError
 
 from holdfast.contracts.documents import alias, watermarks_index
 from holdfast.contracts.messages import PARTITIONS, TOPICS
+from holdfast.resilience.errors import DeadlineExceeded
 from holdfast.resilience.guard import Guard
+from holdfast.resilience.limit import STALL_S, Limit
 from holdfast.resilience.protections import PROTECTIONS
-from holdfast.resilience.stopwatch import Stopwatch
 from query_service.adapters.elasticsearch import refused
 from query_service.warming import warm
 
 log = structlog.get_logger(__name__)
-_STALL_S: Final = 0.1
 _RESTART_TAKES_S: Final = 3.0
 _ALIASES_EVERY: Final = 4  # looks: an alias swaps once a rebuild, and a dropped index is noticed at once
 
@@ -118,11 +118,10 @@ class WatermarkWatch:
         """One look. Raises nothing that Elasticsearch's absence causes."""
         began_s = time.monotonic()
         try:
-            with Stopwatch(self._slow_after_s) as stopwatch:
-                async with asyncio.timeout(self._timeout_s):
-                    oldest = await self._oldest()
-        except (TimeoutError, TransportError) as error:
-            if time.monotonic() - began_s < self._timeout_s + _STALL_S:  # else this process's own loop was held up
+            with Limit(self._timeout_s, self._guard.name, slow_after_s=self._slow_after_s) as limit:
+                oldest = await self._oldest()
+        except (DeadlineExceeded, TransportError) as error:
+            if time.monotonic() - began_s < self._timeout_s + STALL_S:  # else this process's own loop was held up
                 self._missed(error)
             return
         except ApiError as error:
@@ -137,7 +136,7 @@ class WatermarkWatch:
         self.answers = True
         self._answered_at_s = time.monotonic()
         if PROTECTIONS.on("probe"):
-            if stopwatch.slow:
+            if limit.slow:
                 self._guard.breaker.probe_late()
             else:
                 self._guard.breaker.probe_succeeded()

@@ -25,7 +25,7 @@ async def acknowledged(guard: Guard, send: Callable[[], Awaitable[T]]) -> T:
     breaker = guard.breaker
     while not breaker.admits:  # noqa: ASYNC110  # time opens it, which is no event
         await asyncio.sleep(_ASK_AGAIN_S)
-    with breaker.guard():
+    with breaker.acquire():
         sent = asyncio.ensure_future(send())
         try:
             while not (await asyncio.wait({sent}, timeout=LATE_S))[0]:

@@ -5,11 +5,11 @@ replica), attempt timeout, wire. Stores that are not called over HTTP are called
 deadline. The pieces, one small module each:
 
     deadline    Deadline.after(1.5), .from_header(value, at_most_s=0.8), .remaining_s(), .shortened_by(150),
-                .at_most(0.25), .header_value(), async with deadline.limit("postgresql")
+                .at_most(0.25), .header_value(), with deadline.limit("postgresql")
     errors      DeadlineExceeded, DependencyUnavailable, BulkheadFull, RateLimited: fields, no HTTP statuses
     cache       hit = cache.find(key, settings.PRODUCT_CACHE, fetch) or await cache.get(key, fetch); cache.on_error(…)
     breaker     breaker = CircuitBreaker(name, settings); permit = breaker.acquire(); permit.success(), .failure(),
-                .neutral(); with breaker.guard(classify=...)
+                .neutral(); with breaker.acquire(classify=...)
     bulkhead    async with bulkhead.slot(deadline)
     guard       guard = Guard("postgresql", settings, classify=...); async with guard(deadline)
     ratelimit   decision = limiter.take(key)

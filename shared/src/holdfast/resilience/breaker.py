@@ -8,6 +8,7 @@ Synchronous, for one event loop; time and chance are passed in.
 import random
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Self
 
 import pybreaker
 
@@ -26,12 +27,19 @@ StateChanged = Callable[[str, str, str], None]
 
 
 class Permit:
-    """Leave to make one call. Settle it once, with its outcome; more often changes nothing."""
+    """Leave to make one call. Settle it once, with its outcome; more often changes nothing.
 
-    __slots__ = ("_breaker", "_settled", "begun_s", "ends_s", "generation")
+    `with permit:` settles it: what the block raises counts as `classify` says, cancellation as neutral. The block may
+    settle it sooner (an answer that is a failure); else its normal end is a success.
+    """
 
-    def __init__(self, breaker: "CircuitBreaker", generation: int, begun_s: float, ends_s: float) -> None:
+    __slots__ = ("_breaker", "_classify", "_settled", "begun_s", "ends_s", "generation")
+
+    def __init__(
+        self, breaker: "CircuitBreaker", generation: int, begun_s: float, ends_s: float, classify: ClassifyError
+    ) -> None:
         self._breaker = breaker
+        self._classify = classify
         self._settled = False
         self.generation = generation
         self.begun_s = begun_s
@@ -51,6 +59,20 @@ class Permit:
         if not self._settled:
             self._settled = True
             self._breaker._settle(self, outcome)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, _type: object, error: BaseException | None, _traceback: object) -> None:
+        if self._settled:
+            return
+        try:
+            if error is None:
+                self.success()
+            elif isinstance(error, Exception):
+                self.settle(self._classify(error))
+        finally:
+            self.neutral()  # cancelled: says nothing (CORRECTNESS 28)
 
 
 @dataclass(frozen=True, slots=True)
@@ -152,17 +174,18 @@ class CircuitBreaker:
             return 0
         return retry_after(self._open_until_s - self._clock.now())
 
-    def acquire(self, *, lease_s: float | None = None) -> Permit:
-        """A permit for one call that takes less than `lease_s`; the caller must settle it.
+    def acquire(self, *, lease_s: float | None = None, classify: ClassifyError = errors_are_failures) -> Permit:
+        """A permit for one call that takes less than `lease_s`; the caller must settle it, or hold it by `with`.
 
         Raises DependencyUnavailable(reason `breaker-open`) when none is to be had. Never waits.
         """
-        self.require()
         now_s = self._clock.now()
-        if self.state == OPEN and self._may_half_open(now_s):
-            self._enter(self._machine.half_open)
         length_s = self._settings.lease_s if lease_s is None else lease_s
-        permit = Permit(self, self._generation, now_s, now_s + length_s)
+        if self.state != CLOSED:
+            self.require()
+            if self.state == OPEN and self._may_half_open(now_s):
+                self._enter(self._machine.half_open)
+        permit = Permit(self, self._generation, now_s, now_s + length_s, classify)
         if self.state == HALF_OPEN and self._half_open_room(now_s):
             self._leased = [other for other in self._leased if other.ends_s > now_s]
             self._leased.append(permit)
@@ -173,13 +196,6 @@ class CircuitBreaker:
         """Raise what `acquire` would raise, without taking a permit."""
         if not self.admits:
             raise DependencyUnavailable(self.name, retry_after_s=self.retry_after_s, reason="breaker-open")
-
-    def guard(self, *, classify: ClassifyError = errors_are_failures, lease_s: float | None = None) -> "Guarded":
-        """Hold a permit around awaits. What the block raises counts as `classify` says, cancellation as neutral.
-
-        The block may settle the permit itself (an answer that is a failure); else its normal end is a success.
-        """
-        return Guarded(self, classify, lease_s)
 
     def probe_succeeded(self) -> None:
         """An active probe was answered: the breaker may half-open when its time is up and enough of them were in a row.
@@ -231,12 +247,10 @@ class CircuitBreaker:
             return
         self._tally.record(outcome)
         self._latencies.record(self._clock.now() - permit.begun_s)
-        if self.state == OPEN:
-            return  # let through because breakers are switched off: counted, but only time half-opens it
         if self.state == HALF_OPEN:
             self._judge_half_open(outcome)
-        elif outcome is not Outcome.SUCCESS and self._trips():
-            self._open()
+        elif outcome is not Outcome.SUCCESS and self.state == CLOSED and self._trips():
+            self._open()  # (if it is open, breakers are switched off: this one is counted, but only time half-opens it)
 
     def _judge_half_open(self, outcome: Outcome) -> None:
         if outcome is not Outcome.SUCCESS:
@@ -274,27 +288,3 @@ class CircuitBreaker:
     def _half_open_room(self, now_s: float) -> bool:
         live = sum(permit.ends_s > now_s for permit in self._leased)
         return live + self._successes < self._settings.half_open_permits
-
-
-class Guarded:
-    """A permit around a block. (A class, since a generator would cost three times as much.)"""
-
-    __slots__ = ("_breaker", "_classify", "_lease_s", "_permit")
-
-    def __init__(self, breaker: CircuitBreaker, classify: ClassifyError, lease_s: float | None) -> None:
-        self._breaker = breaker
-        self._classify = classify
-        self._lease_s = lease_s
-
-    def __enter__(self) -> Permit:
-        self._permit = self._breaker.acquire(lease_s=self._lease_s)
-        return self._permit
-
-    def __exit__(self, _type: object, error: BaseException | None, _traceback: object) -> None:
-        try:
-            if error is None:
-                self._permit.success()
-            elif isinstance(error, Exception):
-                self._permit.settle(self._classify(error))
-        finally:
-            self._permit.neutral()  # cancelled: says nothing (CORRECTNESS 28)

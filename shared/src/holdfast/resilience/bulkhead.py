@@ -35,13 +35,15 @@ class Bulkhead:
         """
         return Slot(self, deadline)
 
-    def _enter_at_once(self) -> bool:
+    def enter_at_once(self) -> bool:
+        """Take a place if one is free; then `leave` must be called."""
         if self.in_flight < self.limit or not PROTECTIONS.on("bulkhead"):
             self.in_flight += 1  # free places mean that nobody waits: a place left is handed to the first waiter
             return True
         return False
 
-    async def _queue_up(self, deadline: Deadline | None) -> None:
+    async def queue_up(self, deadline: Deadline | None) -> None:
+        """Wait for a place, as `slot` does; raises BulkheadFull. Then `leave` must be called."""
         wait_s = self._max_wait_s if deadline is None else min(self._max_wait_s, deadline.remaining_s())
         if len(self._waiting) >= self._queue or wait_s <= 0:
             raise BulkheadFull(self.dependency)
@@ -58,7 +60,7 @@ class Bulkhead:
             if turn in self._waiting:
                 self._waiting.remove(turn)
             elif not turn.cancelled() and turn.exception() is None:
-                self._leave()  # the place had just been handed over
+                self.leave()  # the place had just been handed over
             raise
         finally:
             timer.cancel()
@@ -69,7 +71,8 @@ class Bulkhead:
             if not turn.done():
                 turn.set_exception(BulkheadFull(self.dependency))
 
-    def _leave(self) -> None:
+    def leave(self) -> None:
+        """Give a place back: to who waits longest, if somebody does."""
         while self._waiting and self.in_flight <= self.limit:  # over it: bulkheads were switched off until now
             turn = self._waiting.popleft()
             if not turn.done():
@@ -89,14 +92,14 @@ class Slot:
 
     async def __aenter__(self) -> None:
         bulkhead, deadline = self._bulkhead, self._deadline
-        if not bulkhead._enter_at_once():
-            await bulkhead._queue_up(deadline)
+        if not bulkhead.enter_at_once():
+            await bulkhead.queue_up(deadline)
         if deadline is not None:
             try:
                 deadline.require(bulkhead.dependency)
             except BaseException:
-                bulkhead._leave()
+                bulkhead.leave()
                 raise
 
     async def __aexit__(self, *_: object) -> None:
-        self._bulkhead._leave()
+        self._bulkhead.leave()

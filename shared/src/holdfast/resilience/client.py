@@ -4,11 +4,12 @@ import asyncio
 import random
 from collections.abc import Iterable
 from contextlib import suppress
+from typing import NoReturn
 
 import orjson
 
 from holdfast.resilience.addresses import DnsName, Resolver, parse_urls
-from holdfast.resilience.attempt import Answer, Answered, Attempts, Call, Ending, Observe, Unanswered, ignore
+from holdfast.resilience.attempt import Answer, Attempts, Call, Ending, Observe, Unanswered, ignore
 from holdfast.resilience.bulkhead import Bulkhead
 from holdfast.resilience.clock import SYSTEM_CLOCK, Clock
 from holdfast.resilience.deadline import Deadline
@@ -90,30 +91,36 @@ class OutboundClient:
         """Send a request and read the whole answer, whatever its status, within the deadline.
 
         `path` and `query` are sent as they are (percent-encoded already). X-Request-Timeout-Ms is set here, on a
-        repeat `X-Attempt: 2` too. Not idempotent by itself: `policy.repeatable` says whether a repeat is harmless.
-        Raises DeadlineExceeded (the time for the request is over), BulkheadFull, or DependencyUnavailable with its
-        reason (no replica took or answered it).
+        repeat `X-Attempt: 2` too: they are not to be among the `headers`. Not idempotent by itself:
+        `policy.repeatable` says whether a repeat is harmless. Raises DeadlineExceeded (the time for the request is
+        over), BulkheadFull, or DependencyUnavailable with its reason (no replica took or answered it).
         """
         deadline.require(self.name)
-        self.replicas.require()  # nobody to send it to: say so at once, without waiting for a place
         call = Call(method, path, query, tuple(headers), content, deadline, policy)
-        async with self.bulkhead.slot(deadline):
+        if not self.bulkhead.enter_at_once():
+            self.replicas.require()  # nobody to send it to: say so at once, without waiting for a place
+            await self.bulkhead.queue_up(deadline)
+        try:
             ask = self._with_retry if PROTECTIONS.on("retry-budget") else self._again_and_again
-            return self._settled(await ask(call), deadline)
+            ending = await ask(call)
+        finally:
+            self.bulkhead.leave()
+        return ending if isinstance(ending, Answer) else self._none(ending, deadline)
 
     async def _with_retry(self, call: Call) -> Ending:
         self._budget.deposit()
-        first = await self._attempts.make(call, self.replicas.pick(), 1)
+        replica = self.replicas.pick()
+        first = await self._attempts.make(call, replica, 1)
         if not _worth_repeating(first, call.policy):
             return first
         pause_s = backoff_s(self._settings.retry, self._rng.random)
-        if call.deadline.remaining_s() < pause_s + _USEFUL_MS / 1000 or self._next(first) is None:
+        if call.deadline.remaining_s() < pause_s + _USEFUL_MS / 1000 or self._next(replica, first) is None:
             return first
         if not self._budget.withdraw():
             return first
         await asyncio.sleep(pause_s)
-        replica = self._next(first)
-        return first if replica is None else await self._repeat(call, replica, first)
+        other = self._next(replica, first)
+        return first if other is None else await self._repeat(call, other, first)
 
     async def _again_and_again(self, call: Call) -> Ending:
         """Without a budget: any failure again, at whatever replica, while a harmless repeat and its time are left."""
@@ -134,46 +141,42 @@ class OutboundClient:
             second = await self._attempts.make(call, replica, number)
         except DeadlineExceeded:
             return first
-        if isinstance(second, Answered) and _met_itself(second.answer):
+        if isinstance(second, Answer) and _met_itself(second):
             raise DependencyUnavailable(self.name, retry_after_s=1, reason="request-in-progress")
         # An answer says more than none.
-        return first if isinstance(second, Unanswered) and isinstance(first, Answered) else second
+        return first if isinstance(second, Unanswered) and isinstance(first, Answer) else second
 
-    def _next(self, first: Ending) -> Replica | None:
+    def _next(self, replica: Replica, first: Ending) -> Replica | None:
         """Another replica; the same one only if nothing reached it; None: leave it at the first attempt."""
         try:
-            return self.replicas.pick(other_than=first.replica)
+            return self.replicas.pick(other_than=replica)
         except DependencyUnavailable:
             unsent = isinstance(first, Unanswered) and first.reason == "connect"
-            return first.replica if unsent and first.replica.breaker.admits else None
+            return replica if unsent and replica.breaker.admits else None
 
-    def _settled(self, ending: Ending, deadline: Deadline) -> Answer:
-        if isinstance(ending, Answered):
-            return ending.answer
+    def _none(self, ending: Unanswered, deadline: Deadline) -> NoReturn:
         if ending.reason == "timeout" and deadline.remaining_ms() < _TIMER_GRAIN_MS:
             raise DeadlineExceeded(self.name)
         raise DependencyUnavailable(self.name, reason=ending.reason)
 
 
 def _worth_repeating(ending: Ending, policy: CallPolicy) -> bool:
-    if not policy.retry:
-        return False
-    if isinstance(ending, Unanswered):
-        if ending.reason == "connect":
-            return True
-        return policy.repeatable and ending.reason in ("reset", "timeout", "lost")
-    if not policy.repeatable:
-        return False
-    status = ending.answer.status
-    # 504 is our own timeout, seen by the other side first. A 503 with Retry-After was shed: a repeat would amplify.
-    return status in (502, 504) or (status == 503 and "retry-after" not in ending.answer.headers)
+    if isinstance(ending, Answer):
+        status = ending.status
+        if status < 500 or not (policy.retry and policy.repeatable):
+            return False
+        # 504 is our own timeout, seen by the other side first. A 503 with Retry-After was shed: a repeat would amplify.
+        return status in (502, 504) or (status == 503 and "retry-after" not in ending.headers)
+    if ending.reason == "connect":
+        return policy.retry
+    return policy.retry and policy.repeatable and ending.reason in ("reset", "timeout", "lost")
 
 
 def _failed_harmlessly(ending: Ending, policy: CallPolicy) -> bool:
     """Whether an attempt failed, in any way, and doing it again does no more than doing it once."""
     if isinstance(ending, Unanswered):
         return policy.repeatable or ending.reason == "connect"
-    return policy.repeatable and (ending.answer.status >= 500 or ending.answer.status == 429)
+    return policy.repeatable and (ending.status >= 500 or ending.status == 429)
 
 
 def _met_itself(answer: Answer) -> bool:

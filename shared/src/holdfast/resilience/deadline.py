@@ -4,13 +4,12 @@ After gRPC's deadlines and Finagle's DeadlineFilter: each hop takes the smaller 
 has left, keeps a share of it for itself, and refuses work that has none left.
 """
 
-import asyncio
 from dataclasses import dataclass, field
-from types import TracebackType
 from typing import Self
 
 from holdfast.resilience.clock import SYSTEM_CLOCK, Clock
 from holdfast.resilience.errors import DeadlineExceeded
+from holdfast.resilience.limit import Limit
 
 HEADER = "X-Request-Timeout-Ms"
 HOP_SHARE_MS = 10  # what a hop keeps to receive and pass on the answer (INTERNALS, headers forwarded)
@@ -35,7 +34,18 @@ def parse_timeout_ms(value: str) -> int:
     return int(text)
 
 
-@dataclass(frozen=True, slots=True)
+def header_value(left_s: float, dependency: str | None = None) -> str:
+    """X-Request-Timeout-Ms for the next hop: what is left, less this hop's share of 10 ms.
+
+    Raises DeadlineExceeded(dependency) when that leaves nothing.
+    """
+    left_ms = int(left_s * 1000) - HOP_SHARE_MS
+    if left_ms < 1:
+        raise DeadlineExceeded(dependency)
+    return str(left_ms if left_ms < MAX_HEADER_MS else MAX_HEADER_MS)
+
+
+@dataclass(slots=True)
 class Deadline:
     """A point on `clock` by which the answer must be there. Immutable; pass it down, never make a longer one."""
 
@@ -55,7 +65,8 @@ class Deadline:
 
     def remaining_s(self) -> float:
         """Seconds left, 0.0 once it has passed."""
-        return max(0.0, self.at_s - self.clock.now())
+        left_s = self.at_s - self.clock.now()
+        return left_s if left_s > 0 else 0.0
 
     def remaining_ms(self) -> int:
         """Whole milliseconds left, rounded down."""
@@ -82,48 +93,6 @@ class Deadline:
         if (self.at_s - self.clock.now()) * 1000 < ms:
             raise DeadlineExceeded(dependency)
 
-    def header_value(self, dependency: str | None = None) -> str:
-        """X-Request-Timeout-Ms for the next hop: what is left, less this hop's share of 10 ms.
-
-        Raises DeadlineExceeded when that leaves nothing.
-        """
-        left_ms = self.remaining_ms() - HOP_SHARE_MS
-        if left_ms < 1:
-            raise DeadlineExceeded(dependency)
-        return str(min(left_ms, MAX_HEADER_MS))
-
-    def limit(self, dependency: str | None = None) -> "Limit":
-        """Cancel the block at the deadline and raise DeadlineExceeded(dependency) out of it.
-
-        With nothing left the block is not entered. Cancellation from outside passes through as CancelledError, and a
-        TimeoutError of the block's own stays one. Yields the scope, so that the block can be ended sooner
-        (`scope.reschedule`).
-        """
-        return Limit(self, dependency)
-
-
-class Limit:
-    """A deadline around a block. (A class, since a generator would cost three times as much.)"""
-
-    __slots__ = ("_deadline", "_dependency", "_scope")
-
-    def __init__(self, deadline: Deadline, dependency: str | None) -> None:
-        self._deadline = deadline
-        self._dependency = dependency
-
-    async def __aenter__(self) -> asyncio.Timeout:
-        left_s = self._deadline.remaining_s()
-        if left_s <= 0:
-            raise DeadlineExceeded(self._dependency)
-        self._scope = asyncio.timeout_at(asyncio.get_running_loop().time() + left_s)
-        return await self._scope.__aenter__()
-
-    async def __aexit__(
-        self, type_: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
-    ) -> None:
-        try:
-            await self._scope.__aexit__(type_, error, traceback)
-        except TimeoutError as ended:
-            raise DeadlineExceeded(self._dependency) from ended
-        if isinstance(error, TimeoutError) and self._scope.expired():
-            raise DeadlineExceeded(self._dependency) from error
+    def limit(self, dependency: str | None = None, *, slow_after_s: float | None = None) -> Limit:
+        """`with deadline.limit(dependency):` ends the block at the deadline, as DeadlineExceeded."""
+        return Limit(self.remaining_s(), dependency, slow_after_s=slow_after_s)

@@ -1,6 +1,5 @@
 """Bulkhead, breaker and deadline around calls that do not go over HTTP: PostgreSQL, Elasticsearch, Kafka, SQLite."""
 
-import asyncio
 import random
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
@@ -8,11 +7,11 @@ from contextlib import asynccontextmanager
 from holdfast.resilience.breaker import CircuitBreaker
 from holdfast.resilience.bulkhead import Bulkhead
 from holdfast.resilience.clock import SYSTEM_CLOCK, Clock
-from holdfast.resilience.deadline import Deadline, Limit
+from holdfast.resilience.deadline import Deadline
 from holdfast.resilience.errors import DeadlineExceeded, DependencyUnavailable, Reason, ResilienceError
+from holdfast.resilience.limit import STALL_S, Limit
 from holdfast.resilience.outcome import ClassifyError, Outcome, errors_are_failures
 from holdfast.resilience.settings import GuardSettings
-from holdfast.resilience.stopwatch import STALL_S, Stopwatch
 from holdfast.resilience.watches import Watches
 
 
@@ -61,11 +60,16 @@ class Guard:
                 held_up = enforce and deadline.overdue_s() >= STALL_S
                 return self._judge(error, fair=given_s >= self._settings.fair_chance_s and not held_up)
 
-            with self.breaker.guard(classify=judge, lease_s=lease_s) as permit:
-                with Stopwatch(self._settings.slow_after_s) as stopwatch:
-                    async with self._unless_lost(deadline.limit(self.name) if enforce else asyncio.timeout(None)):
+            with self.breaker.acquire(classify=judge, lease_s=lease_s) as permit:
+                limit = Limit(given_s if enforce else None, self.name, slow_after_s=self._settings.slow_after_s)
+                try:
+                    with limit, self._watches.watched(limit):
                         yield deadline
-                permit.settle(stopwatch.judge(Outcome.SUCCESS))
+                except DeadlineExceeded as error:
+                    if limit.lost:
+                        raise self.unavailable("lost") from error
+                    raise
+                permit.settle(limit.judge(Outcome.SUCCESS))
 
     def probe_missed(self) -> None:
         """Whoever probes the store got no answer. The miss that is too many also ends what is in flight: it raises
@@ -73,18 +77,6 @@ class Guard:
         """
         if self.breaker.probe_missed():
             self._watches.lose()
-
-    @asynccontextmanager
-    async def _unless_lost(self, limit: Limit | asyncio.Timeout) -> AsyncIterator[None]:
-        watch = None
-        try:
-            async with limit as scope:
-                with self._watches.watched(scope) as watch:
-                    yield
-        except (DeadlineExceeded, TimeoutError) as error:
-            if watch is not None and watch.lost:
-                raise self.unavailable("lost") from error
-            raise
 
     def unavailable(self, reason: Reason = "failed") -> DependencyUnavailable:
         """The error that tells the caller this store is away; adapters raise it from the store's own."""

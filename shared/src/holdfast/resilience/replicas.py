@@ -80,9 +80,10 @@ class Replicas:
 
     def pick(self, *, other_than: Replica | None = None) -> Replica:
         """The replica for the next call; `other_than` is left out. Raises DependencyUnavailable when none is left."""
-        open_to_calls = [
-            replica for replica in self._replicas.values() if replica is not other_than and replica.breaker.admits
-        ]
+        open_to_calls = []
+        for replica in self._replicas.values():  # (a comprehension is a call more, for each call to another service)
+            if replica is not other_than and replica.breaker.admits:
+                open_to_calls.append(replica)
         if not open_to_calls:
             raise self._none_left()
         if len(open_to_calls) == 1:

@@ -23,8 +23,11 @@ class Tally:
 
     def record(self, outcome: Outcome) -> None:
         self._window.record(outcome)
+        if outcome is Outcome.SUCCESS:
+            self._failures_in_a_row = self._bad_in_a_row = 0
+            return
         self._failures_in_a_row = self._failures_in_a_row + 1 if outcome is Outcome.FAILURE else 0
-        self._bad_in_a_row = 0 if outcome is Outcome.SUCCESS else self._bad_in_a_row + 1
+        self._bad_in_a_row += 1
 
     def start_row_again(self) -> None:
         self._failures_in_a_row = self._bad_in_a_row = 0

@@ -1,42 +1,29 @@
 """Calls in flight that end at once when what they wait for is known to be lost, not at their own deadline."""
 
-import asyncio
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-
-class Watch:
-    """One such call: `lost` tells why its scope ended."""
-
-    __slots__ = ("lost", "scope")
-
-    def __init__(self, scope: asyncio.Timeout) -> None:
-        self.scope = scope
-        self.lost = False
+from holdfast.resilience.limit import Limit
 
 
 class Watches:
     """The calls in flight to one replica or store."""
 
-    __slots__ = ("_watches",)
+    __slots__ = ("_limits",)
 
     def __init__(self) -> None:
-        self._watches: set[Watch] = set()
+        self._limits: set[Limit] = set()
 
     @contextmanager
-    def watched(self, scope: asyncio.Timeout) -> Iterator[Watch]:
-        """While the block runs, `lose` makes `scope` end at once, with `lost` set."""
-        watch = Watch(scope)
-        self._watches.add(watch)
+    def watched(self, limit: Limit) -> Iterator[None]:
+        """While the block runs, `lose` ends it by way of its `limit`."""
+        self._limits.add(limit)
         try:
-            yield watch
+            yield
         finally:
-            self._watches.remove(watch)
+            self._limits.remove(limit)
 
     def lose(self) -> None:
         """End them all. Call it on their event loop."""
-        now_s = asyncio.get_running_loop().time()
-        for watch in self._watches:
-            if not watch.scope.expired():
-                watch.lost = True
-                watch.scope.reschedule(now_s)
+        for limit in self._limits:
+            limit.lose()

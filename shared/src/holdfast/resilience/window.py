@@ -13,36 +13,29 @@ class RollingCount:
     A bucket is forgotten whole, so what is counted reaches back between seconds - seconds/buckets and seconds.
     """
 
-    __slots__ = ("_buckets", "_clock", "_kept", "_total", "_width_s")
+    __slots__ = ("_buckets", "_clock", "_kept", "_newest", "_width_s")
 
     def __init__(self, seconds: float, buckets: int, clock: Clock) -> None:
         self._width_s = seconds / buckets
         self._kept = buckets
         self._clock = clock
-        self._total = 0
-        self._buckets: deque[list[int]] = deque()  # [number of the bucket, count], oldest first
-
-    def add(self) -> None:
-        number = self._forget()
-        if not self._buckets or self._buckets[-1][0] != number:
-            self._buckets.append([number, 0])
-        self._buckets[-1][1] += 1
-        self._total += 1
+        self.clear()
 
     def clear(self) -> None:
-        self._buckets.clear()
-        self._total = 0
+        self._newest: list[float] = [-self._kept, 0]  # number of the bucket, count: one that is forgotten already
+        self._buckets = deque([self._newest], maxlen=self._kept)  # oldest first
+
+    def add(self) -> None:
+        number = self._clock.now() // self._width_s
+        if number != self._newest[0]:
+            self._newest = [number, 0]
+            self._buckets.append(self._newest)
+        self._newest[1] += 1
 
     @property
     def total(self) -> int:
-        self._forget()
-        return self._total
-
-    def _forget(self) -> int:
-        number = int(self._clock.now() // self._width_s)
-        while self._buckets and self._buckets[0][0] <= number - self._kept:
-            self._total -= self._buckets.popleft()[1]
-        return number
+        oldest = self._clock.now() // self._width_s - self._kept
+        return int(sum(count for number, count in self._buckets if number > oldest))
 
 
 class OutcomeWindow:

@@ -120,12 +120,13 @@ class RequestMiddleware:
                 raise Problem(
                     422, "invalid", str(invalid_timeout), errors=[("X-Request-Timeout-Ms", str(invalid_timeout))]
                 )
-            async with context.deadline.limit(), self._admit(method, path, own_s):
-                if method in _WITH_BODY:
-                    body = await _read_body(headers, receive)
-                    watch = asyncio.create_task(_watch(receive, context.caller_gone))
-                    receive = _replay(body, context.caller_gone)
-                await self._app(scope, receive, answer)
+            with context.deadline.limit():
+                async with self._admit(method, path, own_s):
+                    if method in _WITH_BODY:
+                        body = await _read_body(headers, receive)
+                        watch = asyncio.create_task(_watch(receive, context.caller_gone))
+                        receive = _replay(body, context.caller_gone)
+                    await self._app(scope, receive, answer)
         except (Problem, DeadlineExceeded, Overloaded) as error:
             if not status:
                 at_hand = self._instead(scope) if isinstance(error, Overloaded) else None

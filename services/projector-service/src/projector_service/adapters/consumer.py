@@ -13,7 +13,7 @@ from holdfast.messaging import make_consumer
 from holdfast.resilience.deadline import Deadline
 from holdfast.resilience.errors import DeadlineExceeded, ResilienceError
 from holdfast.resilience.guard import Guard
-from holdfast.resilience.stopwatch import STALL_S
+from holdfast.resilience.limit import STALL_S
 from projector_service.adapters.dead_letters import abandon
 
 _TAIL: Final = 240

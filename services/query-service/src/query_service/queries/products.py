@@ -90,7 +90,7 @@ class ProductQueries:
 
 async def _in_half(part: Awaitable[T], deadline: Deadline) -> T:
     """An optional part has half of what is left, so that there is an answer without it. Raises DeadlineExceeded."""
-    async with deadline.at_most(deadline.remaining_s() / 2).limit():
+    with deadline.at_most(deadline.remaining_s() / 2).limit():
         return await part
 
 
