@@ -290,6 +290,24 @@ async def test_over_the_budget_the_original_error_is_returned(server: Serve, oth
     assert [answer.attempts for answer in answers] == [2, 2, 1, 1, 1]
 
 
+async def test_what_nobody_takes_earns_no_repeat(server: Serve, other_server: Serve) -> None:
+    server.always(502)
+    other_server.always(502)
+    settings = replace(QUERY_CLIENT, retry=RetrySettings(budget=0.5, floor_per_s=0, ttl_s=1000, backoff_s=(0, 0)))
+    clock = FakeClock()
+    async with client_of(server, other_server, settings=settings, clock=clock) as client:
+        breakers = [replica.breaker for replica in client.replicas.current()]
+        for breaker in breakers * 7:
+            breaker.acquire().failure()
+        for _ in range(20):
+            with pytest.raises(DependencyUnavailable):
+                await get(client)
+        clock.advance(60)
+        for breaker in breakers * 10:
+            breaker.probe_succeeded()
+        assert (await get(client)).attempts == 1
+
+
 async def test_no_repeat_is_waited_for_without_time_for_it(server: Serve, other_server: Serve) -> None:
     server.always(502)
     other_server.always(502)

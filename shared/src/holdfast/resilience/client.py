@@ -105,11 +105,11 @@ class OutboundClient:
             ending = await ask(call)
         finally:
             self.bulkhead.leave()
-        return ending if isinstance(ending, Answer) else self._none(ending, deadline)
+        return ending if isinstance(ending, Answer) else self._no_answer(ending, deadline)
 
     async def _with_retry(self, call: Call) -> Ending:
-        self._budget.deposit()
         replica = self.replicas.pick()
+        self._budget.deposit()  # not for what nobody is there to take
         first = await self._attempts.make(call, replica, 1)
         if not _worth_repeating(first, call.policy):
             return first
@@ -154,7 +154,7 @@ class OutboundClient:
             unsent = isinstance(first, Unanswered) and first.reason == "connect"
             return replica if unsent and replica.breaker.admits else None
 
-    def _none(self, ending: Unanswered, deadline: Deadline) -> NoReturn:
+    def _no_answer(self, ending: Unanswered, deadline: Deadline) -> NoReturn:
         if ending.reason == "timeout" and deadline.remaining_ms() < _TIMER_GRAIN_MS:
             raise DeadlineExceeded(self.name)
         raise DependencyUnavailable(self.name, reason=ending.reason)
