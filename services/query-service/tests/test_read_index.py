@@ -4,6 +4,7 @@ import asyncio
 from typing import Any
 
 import httpx
+import orjson
 import pytest
 from elasticsearch import BadRequestError
 
@@ -55,10 +56,31 @@ async def test_a_search_that_elasticsearch_refuses_is_no_sign_that_it_is_away(sh
     guard = Guard(NAME, ELASTICSEARCH_GUARD, classify=judge)
     index = ReadIndex(client, guard, shop.namespace, timeout_s=5)
     try:
-        for _ in range(8):  # more than the failures in a row that open a breaker
+        for _ in range(4):  # more than the failures in a row that open a breaker
             with pytest.raises(BadRequestError):
                 await index.search("products", {"query": {"nonsense": {}}}, Deadline.after(10))
         assert guard.breaker.snapshot().error_rate == 0
         assert (await index.search("products", {"size": 0}, Deadline.after(10)))["hits"]["hits"] == []
     finally:
         await client.close()
+
+
+async def test_elasticsearch_is_given_more_time_than_its_coarse_clock_takes_away(shop: Any) -> None:
+    told: list[str] = []
+
+    async def speak(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        head = (await reader.readuntil(b"\r\n\r\n")).lower()
+        length = int(head.partition(b"content-length:")[2].partition(b"\r\n")[0])
+        told.append(orjson.loads(await reader.readexactly(length))["timeout"])
+        writer.write(answer(200, TROUBLED.replace("true", "false")))
+        writer.close()
+
+    server = await asyncio.start_server(speak, "127.0.0.1", 0)
+    client = connect(f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}", timeout_s=0.2, connections=2)
+    index = ReadIndex(client, Guard(NAME, ELASTICSEARCH_GUARD, classify=judge), shop.namespace, timeout_s=0.2)
+    try:
+        async with server:
+            await index.search("products", {"size": 0}, Deadline.after(5))
+    finally:
+        await client.close()
+    assert told == ["600ms"]  # its own 200 ms, and two ticks of 200 ms
