@@ -26,8 +26,9 @@ from query_service.adapters.names import NamedNode
 
 NAME: Final = "elasticsearch"
 _CLOCK_IS_OUT_S: Final = 0.4
-"""Elasticsearch times searches by a clock that ticks every 200 ms (`thread_pool.estimated_time_interval`), or a bit more:
-given 200 ms, a search is over at the first tick, were it 2 ms old. In a healthy shop 1 of 500 got a 429 for that."""
+"""Elasticsearch times searches by a clock that ticks every 200 ms (`thread_pool.estimated_time_interval`), or later.
+Given 200 ms, a search is over at the first tick, were it 2 ms old: in a healthy shop 1 of 500 got a 429 for that.
+"""
 Json = dict[str, Any]
 T = TypeVar("T")
 SeeAttempt = Callable[[int], None]
