@@ -20,8 +20,9 @@ def test_a_deadline_counts_down_to_zero_and_stays_there() -> None:
     assert deadline.remaining_s() == 0.25
     clock.advance(0.25)
     assert deadline.expired
+    assert deadline.overdue_s() == 0
     clock.advance(10)
-    assert (deadline.remaining_s(), deadline.remaining_ms()) == (0.0, 0)
+    assert (deadline.remaining_s(), deadline.remaining_ms(), deadline.overdue_s()) == (0.0, 0, 10.0)
 
 
 def test_a_share_kept_back_shortens_it_and_an_attempt_takes_the_smaller() -> None:
