@@ -4,7 +4,7 @@ import random
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 
-from holdfast.resilience.breaker import HALF_OPEN, CircuitBreaker
+from holdfast.resilience.breaker import CircuitBreaker
 from holdfast.resilience.bulkhead import Bulkhead
 from holdfast.resilience.clock import SYSTEM_CLOCK, Clock
 from holdfast.resilience.deadline import Deadline
@@ -44,10 +44,10 @@ class Guard:
     async def __call__(self, deadline: Deadline, *, enforce: bool = True) -> AsyncIterator[Deadline]:
         """Enter with a place in the bulkhead and a permit of the breaker; yields the deadline.
 
-        With `enforce` the block is cancelled at the deadline, or, as a half-open breaker's trial, once it is slow;
-        without, it keeps the deadline by itself (asyncpg, whose clean-up needs time of its own, CORRECTNESS 25) and
-        raises DeadlineExceeded. Raises BulkheadFull, DependencyUnavailable (breaker open, or lost meanwhile) or
-        DeadlineExceeded; what the block raises passes unchanged.
+        With `enforce` the block is cancelled at the deadline; without, the block keeps it by itself (asyncpg, whose
+        clean-up needs time of its own, CORRECTNESS 25) and raises DeadlineExceeded. Raises BulkheadFull,
+        DependencyUnavailable (breaker open, or lost meanwhile) or DeadlineExceeded; what the block raises passes
+        unchanged.
         """
         deadline.require(self.name)
         self.breaker.require()  # an open breaker answers at once, without waiting for a place
@@ -57,15 +57,11 @@ class Guard:
 
             def judge(error: BaseException) -> Outcome:
                 # Late enforcement means that this process stood still; without it the block has its own clean-up.
-                held_up = enforce and limit.overdue_s >= STALL_S
+                held_up = enforce and deadline.overdue_s() >= STALL_S
                 return self._judge(error, fair=given_s >= self._settings.fair_chance_s and not held_up)
 
             with self.breaker.acquire(classify=judge, lease_s=lease_s) as permit:
-                slow_after_s = self._settings.slow_after_s
-                longest_s = given_s if enforce else None
-                if enforce and slow_after_s is not None and self.breaker.state == HALF_OPEN:
-                    longest_s = min(given_s, slow_after_s)  # slow opens it again: no trial is worth waiting for longer
-                limit = Limit(longest_s, self.name, slow_after_s=slow_after_s)
+                limit = Limit(given_s if enforce else None, self.name, slow_after_s=self._settings.slow_after_s)
                 try:
                     with limit, self._watches.watched(limit):
                         yield deadline
