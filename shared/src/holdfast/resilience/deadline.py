@@ -47,7 +47,7 @@ def header_value(left_s: float, dependency: str | None = None) -> str:
 
 @dataclass(slots=True)
 class Deadline:
-    """A point on `clock` by which the answer must be there. Immutable; pass it down, never make a longer one."""
+    """A point on `clock` by which the answer must be there. Never changed: pass it down, or a shorter one."""
 
     at_s: float
     clock: Clock = field(default=SYSTEM_CLOCK, repr=False, compare=False)
@@ -93,6 +93,6 @@ class Deadline:
         if (self.at_s - self.clock.now()) * 1000 < ms:
             raise DeadlineExceeded(dependency)
 
-    def limit(self, dependency: str | None = None, *, slow_after_s: float | None = None) -> Limit:
+    def limit(self, dependency: str | None = None) -> Limit:
         """`with deadline.limit(dependency):` ends the block at the deadline, as DeadlineExceeded."""
-        return Limit(self.remaining_s(), dependency, slow_after_s=slow_after_s)
+        return Limit(self.remaining_s(), dependency)
