@@ -20,11 +20,12 @@ def make(
     waits_for_probe: bool = False,
     good_probes: int = 1,
     bad_in_a_row: int | None = 7,
+    bad_probes_count: bool = False,
     elsewhere: bool = True,
 ) -> CircuitBreaker:
     return CircuitBreaker(
         "query",
-        BreakerSettings(good_probes=good_probes, bad_in_a_row=bad_in_a_row),
+        BreakerSettings(good_probes=good_probes, bad_in_a_row=bad_in_a_row, bad_probes_count=bad_probes_count),
         clock=clock,
         rng=lambda: chance,
         waits_for_probe=waits_for_probe,
@@ -402,6 +403,17 @@ def test_a_late_probe_is_no_missed_one() -> None:
         breaker.probe_missed()
         breaker.probe_late()
     assert breaker.state == CLOSED
+
+
+@pytest.mark.parametrize(("count", "state"), [(True, OPEN), (False, CLOSED)])
+def test_bad_probes_count_like_calls_where_they_may(count: bool, state: str) -> None:
+    breaker = make(FakeClock(), bad_in_a_row=None, bad_probes_count=count)
+    settle(breaker, *[GOOD] * 10, *[SLOW] * 7)
+    breaker.probe_missed()
+    breaker.probe_late()
+    assert breaker.state == CLOSED
+    breaker.probe_missed()
+    assert breaker.state == state  # ten of twenty went badly, three of them probes
 
 
 def test_good_probes_alone_never_close_it() -> None:

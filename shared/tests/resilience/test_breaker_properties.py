@@ -25,6 +25,7 @@ class AgainstAModel(RuleBasedStateMachine):
     """The model keeps everything that happened and derives each answer from all of it."""
 
     lent = Bundle("lent")
+    probes_count = False
 
     def __init__(self) -> None:
         super().__init__()
@@ -32,7 +33,7 @@ class AgainstAModel(RuleBasedStateMachine):
         self.elsewhere = True
         self.breaker = CircuitBreaker(
             "x",
-            BreakerSettings(good_probes=2),
+            BreakerSettings(good_probes=2, bad_probes_count=self.probes_count),
             clock=self.clock,
             rng=lambda: 0.5,
             waits_for_probe=True,
@@ -112,6 +113,9 @@ class AgainstAModel(RuleBasedStateMachine):
         one.done = True
         if one.period != self.period or outcome is Outcome.NEUTRAL:
             return
+        self.count(outcome)
+
+    def count(self, outcome: Outcome) -> None:
         self.outcomes.append((self.period, outcome))
         self.seconds.append((int(self.clock.now()), outcome))
         self.judge(outcome)
@@ -161,6 +165,7 @@ class AgainstAModel(RuleBasedStateMachine):
         self.breaker.probe_late()
         self.missed = 0
         self.good_in_a_row = 0
+        self.count_probe(Outcome.SLOW)
 
     @rule()
     def miss_a_probe(self) -> None:
@@ -170,6 +175,12 @@ class AgainstAModel(RuleBasedStateMachine):
         assert lost == (self.missed == 3)
         if lost and self.state != OPEN:
             self.to(OPEN)
+        elif not lost:
+            self.count_probe(Outcome.FAILURE)
+
+    def count_probe(self, outcome: Outcome) -> None:
+        if self.probes_count and self.state == CLOSED:
+            self.count(outcome)
 
     @invariant()
     def agrees(self) -> None:
@@ -180,5 +191,11 @@ class AgainstAModel(RuleBasedStateMachine):
         assert self.breaker.in_flight == sum(not one.done for one in self.all)
 
 
+class WhereBadProbesCount(AgainstAModel):
+    probes_count = True
+
+
 AgainstAModel.TestCase.settings = settings(max_examples=100, stateful_step_count=50, deadline=None)
 TestAgainstAModel = AgainstAModel.TestCase
+WhereBadProbesCount.TestCase.settings = settings(max_examples=50, stateful_step_count=50, deadline=None)
+TestWhereBadProbesCount = WhereBadProbesCount.TestCase

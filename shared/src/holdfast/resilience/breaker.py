@@ -210,12 +210,14 @@ class CircuitBreaker:
         """An active probe was answered, but late: neither good nor missed."""
         self._missed_probes = 0
         self._good_probes = 0
+        self._count_probe(Outcome.SLOW)
 
     def probe_missed(self) -> bool:
         """An active probe was not answered. True when this was the miss that makes the replica count as lost."""
         self._missed_probes += 1
         self._good_probes = 0
         if self._missed_probes != self._settings.missed_probes:
+            self._count_probe(Outcome.FAILURE)
             return False
         if self.state != OPEN:
             self._open()
@@ -251,6 +253,12 @@ class CircuitBreaker:
             self._judge_half_open(outcome)
         elif outcome is not Outcome.SUCCESS and self.state == CLOSED and self._trips():
             self._open()  # (if it is open, breakers are switched off: this one is counted, but only time half-opens it)
+
+    def _count_probe(self, outcome: Outcome) -> None:
+        if self._settings.bad_probes_count and self.state == CLOSED:
+            self._tally.record(outcome)
+            if self._trips():
+                self._open()
 
     def _judge_half_open(self, outcome: Outcome) -> None:
         if outcome is not Outcome.SUCCESS:

@@ -20,6 +20,9 @@ class BreakerSettings:
     """A replica that misses 3 of 4 probes a second is seen as gone in under 1 s without victims."""
     good_probes: int = 1
     """Good probes in a row before callers are let through to try, where somebody probes."""
+    bad_probes_count: bool = False
+    """While closed a late probe counts as a slow call and a missed one as a failed call: where a probe asks for what
+    callers ask for, and so few of them come that they alone would take long to make `least_calls`."""
     window_s: float = 10.0
     """Hystrix: what the rate looks back on."""
     window_buckets: int = 10
@@ -186,8 +189,10 @@ ELASTICSEARCH_GUARD = GuardSettings(
     # Worth turning away from long before its calls time out, but not for a stall: every call that one catches is slow,
     # seven at once. Two seconds forget it; ten would remember too much health. One that stands still for nineteen of
     # twenty moments is good now and then, and each time three shoppers waited to find out more. A second of good looks
-    # is no accident.
-    breaker=BreakerSettings(bad_in_a_row=None, window_s=2, window_buckets=4, least_calls=10, good_probes=4),
+    # is no accident. The looks, four a second, count too: two searches a second would else take five to be enough.
+    breaker=BreakerSettings(
+        bad_in_a_row=None, window_s=2, window_buckets=4, least_calls=10, good_probes=4, bad_probes_count=True
+    ),
 )
 
 QUERY_CLIENT = ClientSettings(bulkhead=QUERY_BULKHEAD)
