@@ -20,12 +20,12 @@ def make(
     waits_for_probe: bool = False,
     good_probes: int = 1,
     bad_in_a_row: int | None = 7,
-    bad_probes_count: bool = False,
+    counts_bad_probes: bool = False,
     elsewhere: bool = True,
 ) -> CircuitBreaker:
     return CircuitBreaker(
         "query",
-        BreakerSettings(good_probes=good_probes, bad_in_a_row=bad_in_a_row, bad_probes_count=bad_probes_count),
+        BreakerSettings(good_probes=good_probes, bad_in_a_row=bad_in_a_row, counts_bad_probes=counts_bad_probes),
         clock=clock,
         rng=lambda: chance,
         waits_for_probe=waits_for_probe,
@@ -407,7 +407,7 @@ def test_a_late_probe_is_no_missed_one() -> None:
 
 @pytest.mark.parametrize(("count", "state"), [(True, OPEN), (False, CLOSED)])
 def test_bad_probes_count_like_calls_where_they_may(count: bool, state: str) -> None:
-    breaker = make(FakeClock(), bad_in_a_row=None, bad_probes_count=count)
+    breaker = make(FakeClock(), bad_in_a_row=None, counts_bad_probes=count)
     settle(breaker, *[GOOD] * 10, *[SLOW] * 7)
     breaker.probe_missed()
     breaker.probe_late()

@@ -33,7 +33,7 @@ class AgainstAModel(RuleBasedStateMachine):
         self.elsewhere = True
         self.breaker = CircuitBreaker(
             "x",
-            BreakerSettings(good_probes=2, bad_probes_count=self.probes_count),
+            BreakerSettings(good_probes=2, counts_bad_probes=self.probes_count),
             clock=self.clock,
             rng=lambda: 0.5,
             waits_for_probe=True,

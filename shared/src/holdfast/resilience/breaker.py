@@ -255,7 +255,7 @@ class CircuitBreaker:
             self._open()  # (if it is open, breakers are switched off: this one is counted, but only time half-opens it)
 
     def _count_probe(self, outcome: Outcome) -> None:
-        if self._settings.bad_probes_count and self.state == CLOSED:
+        if self._settings.counts_bad_probes and self.state == CLOSED:
             self._tally.record(outcome)
             if self._trips():
                 self._open()

@@ -20,9 +20,9 @@ class BreakerSettings:
     """A replica that misses 3 of 4 probes a second is seen as gone in under 1 s without victims."""
     good_probes: int = 1
     """Good probes in a row before callers are let through to try, where somebody probes."""
-    bad_probes_count: bool = False
-    """While closed a late probe counts as a slow call and a missed one as a failed call: where a probe asks for what
-    callers ask for, and so few of them come that they alone would take long to make `least_calls`."""
+    counts_bad_probes: bool = False
+    """While closed a late probe counts as a slow call, a missed one as a failed call. For a probe that asks for what
+    callers ask for: where few of those come, they alone would take long to be `least_calls`."""
     window_s: float = 10.0
     """Hystrix: what the rate looks back on."""
     window_buckets: int = 10
@@ -191,7 +191,7 @@ ELASTICSEARCH_GUARD = GuardSettings(
     # twenty moments is good now and then, and each time three shoppers waited to find out more. A second of good looks
     # is no accident. The looks, four a second, count too: two searches a second would else take five to be enough.
     breaker=BreakerSettings(
-        bad_in_a_row=None, window_s=2, window_buckets=4, least_calls=10, good_probes=4, bad_probes_count=True
+        bad_in_a_row=None, window_s=2, window_buckets=4, least_calls=10, good_probes=4, counts_bad_probes=True
     ),
 )
 
