@@ -21,8 +21,8 @@ class BreakerSettings:
     good_probes: int = 1
     """Good probes in a row before callers are let through to try, where somebody probes."""
     counts_bad_probes: bool = False
-    """While closed a late probe counts as a slow call, a missed one as a failed call. For a probe that asks for what
-    callers ask for: where few of those come, they alone would take long to be `least_calls`."""
+    """While closed a late probe counts as a slow call, a missed one as a failed call. For a probe that uses the
+    dependency as callers do: where few of those come, they alone would take long to be `least_calls`."""
     window_s: float = 10.0
     """Hystrix: what the rate looks back on."""
     window_buckets: int = 10
@@ -189,7 +189,7 @@ ELASTICSEARCH_GUARD = GuardSettings(
     # Worth turning away from long before its calls time out, but not for a stall: every call that one catches is slow,
     # seven at once. Two seconds forget it; ten would remember too much health. One that stands still for nineteen of
     # twenty moments is good now and then, and each time three shoppers waited to find out more. A second of good looks
-    # is no accident. The looks, four a second, count too: two searches a second would else take five to be enough.
+    # is no accident. The looks, four a second, count too: two calls a second would else take five to be enough.
     breaker=BreakerSettings(
         bad_in_a_row=None, window_s=2, window_buckets=4, least_calls=10, good_probes=4, counts_bad_probes=True
     ),
