@@ -85,8 +85,8 @@ class Run:
     audit: Sequence[AuditLine] = (AuditLine("nothing is lost", 10, 0),)
     counts: Mapping[str, int] = field(default_factory=lambda: FULL_COUNTS)
 
-    def verdict(self, judged_by: JudgedBy = JudgedBy.FIRST) -> Verdict:
-        seen = list(see(self.records, judged_by))
+    def verdict(self, judged_by: JudgedBy = JudgedBy.FIRST, apart: str = "") -> Verdict:
+        seen = list(see(self.records, judged_by, apart))
         return assess(seen, self.samples, self.timeline, self.hypothesis, self.load, self.audit, self.counts)
 
 

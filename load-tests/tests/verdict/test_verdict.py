@@ -5,7 +5,8 @@ from dataclasses import replace
 import pytest
 
 from fabricated import BEGAN, Run, breaker_open, change, elasticsearch_killed, healthy_records, record, timeline
-from gameday.load.records import DECLINED, Outcome
+from gameday.chaos import shelf
+from gameday.load.records import DECLINED, Outcome, Record
 from gameday.verdict.expect import Expect, Hypothesis
 from gameday.verdict.phases import Phase
 from gameday.verdict.seen import JudgedBy, see
@@ -217,6 +218,39 @@ def test_whoever_finds_one_gateway_dead_is_judged_by_the_other_ones_answer() -> 
     ]
     assert Run(records=records).verdict(JudgedBy.FIRST).result is not Result.PASS
     assert Run(records=records).verdict(JudgedBy.FINAL).result is Result.PASS
+
+
+def at_both_ports(late_until_s: float) -> list[Record]:
+    """Every second answer is gateway-1's; its come late and marked from the last second of the fault on."""
+    fault = timeline().span(Phase.FAULT)
+    assert fault is not None
+    records = [replace(one, gateway=number % 2) for number, one in enumerate(healthy_records())]
+    return [
+        replace(one, ended=one.ended + 0.9, outcome=Outcome.DEGRADED)
+        if one.gateway == 0 and fault.ended - 1 < one.intended < fault.ended + late_until_s
+        else one
+        for one in records
+    ]
+
+
+def test_what_a_paused_gateway_answers_itself_has_ten_seconds_to_be_well_again() -> None:
+    hypothesis = shelf.find("gateway-1-paused").hypothesis(200)
+    soon, late = (Run(records=at_both_ports(until), hypothesis=hypothesis) for until in (5, 15))
+    assert soon.verdict(JudgedBy.FINAL).result is Result.FAIL
+    assert soon.verdict(JudgedBy.FINAL, "gateway-1").result is Result.PASS
+    findings = late.verdict(JudgedBy.FINAL, "gateway-1").findings
+    assert {finding.text.partition(":")[0] for finding in findings} >= {
+        "browse/at gateway-1, recovery",
+        "browse/at gateway-1, after",
+    }
+    assert not any("at gateway-1" not in finding.text for finding in findings)
+
+
+def test_the_other_gateway_is_judged_as_healthy_throughout() -> None:
+    hypothesis = shelf.find("gateway-1-slow").hypothesis(200)
+    records = [replace(one, gateway=1) for one in change(healthy_records(), "browse", 0, 5, Outcome.OK, ms=900)]
+    findings = Run(records=records, hypothesis=hypothesis).verdict(JudgedBy.FINAL, "gateway-1").findings
+    assert [finding.text.partition(":")[0] for finding in findings] == ["browse, fault"]
 
 
 def test_under_too_much_load_goodput_must_hold_and_checkout_be_the_last_to_suffer() -> None:

@@ -14,7 +14,8 @@ from gameday.load.mix import MIX
 from gameday.verdict.bars import P99_NEVER_STRICTER_MS
 from gameday.verdict.expect import Expect, Hypothesis
 from gameday.verdict.phases import Phase
-from gameday.verdict.seen import JudgedBy
+from gameday.verdict.rows import ORDER as JOURNEYS
+from gameday.verdict.seen import JudgedBy, call_at
 
 ACTIONS: Final = "gameday.chaos.actions"
 _COURSE: Final = [Phase.HEALTHY, Phase.FAULT, Phase.RECOVERY, Phase.AFTER]
@@ -36,6 +37,8 @@ class Settings(_Strict):
     """The file's extension `holdfast`: what chaos experiments in general do not know.
 
     row: of the matrix, by which runs are pooled. share_of_capacity: the load, of the measured capacity.
+    apart: the faulted gateway, when it still answers: what it answers itself has rows of its own, which have to be well
+    again in time, since the matrix promises the other port.
     goodput_share: of the capacity, has to be served during the fault; for load that is too much. p99_floor_ms: p99 of
     those who do not need the part is never judged stricter.
     """
@@ -44,6 +47,7 @@ class Settings(_Strict):
     row: str = Field(min_length=1)
     share_of_capacity: float = Field(default=0.3, gt=0, le=1)
     judged_by: JudgedBy = JudgedBy.FIRST
+    apart: Literal["", "gateway-1", "gateway-2"] = ""
     expect: dict[str, Expect] = {}
     breaker: str = ""
     caught_at_most: int | None = Field(default=None, ge=0)
@@ -167,9 +171,10 @@ class Definition:
         return self.settings.share_of_capacity + sum(surges)
 
     def hypothesis(self, capacity_per_s: float) -> Hypothesis:
-        goodput = self.settings.goodput_share
+        goodput, apart = self.settings.goodput_share, self.settings.apart
+        at_its_port = {f"{journey}/{call_at(apart)}": Expect.BEST_EFFORT for journey in JOURNEYS} if apart else {}
         return Hypothesis(
-            expect=self.settings.expect,
+            expect=self.settings.expect | at_its_port,
             breaker=self.settings.breaker,
             caught_at_most=self.settings.caught_at_most,
             goodput_per_s=None if goodput is None else goodput * capacity_per_s,

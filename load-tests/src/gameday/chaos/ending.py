@@ -22,11 +22,12 @@ def end(run: Run, journal: dict[str, Any]) -> None:
     """Leaves the shop calm and run.report as the outcome; its files are in run.folder."""
     run.close()
     (run.folder / "journal.json").write_text(json.dumps(journal, indent=2, default=str) + "\n")
+    settings = run.definition.settings
     seen = [
         one
         for generator in run.generators
         if generator.records.exists()
-        for one in see(read_records(generator.records), run.definition.settings.judged_by)
+        for one in see(read_records(generator.records), settings.judged_by, settings.apart)
     ]
     samples = list(read_samples(run.folder / "samples.jsonl"))
     verdict = _judge(run, journal, seen, samples)

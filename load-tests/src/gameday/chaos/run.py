@@ -237,8 +237,8 @@ class Run:
             time.sleep(_LOOK_EACH_S)
 
     def _look(self) -> list[Seen]:
-        judged_by = self.definition.settings.judged_by
-        new = [one for tail in self._tails for one in see(tail.new(), judged_by)]
+        settings = self.definition.settings
+        new = [one for tail in self._tails for one in see(tail.new(), settings.judged_by, settings.apart)]
         self.seen += new
         return new
 

@@ -5,6 +5,7 @@ from typing import Any, Final
 
 from gameday.chaos.matrix import KINDS, PARTS, MatrixRow, row_of
 from gameday.faults.fault import Kind
+from gameday.verdict.seen import JudgedBy
 
 FAULT_FOR_S: Final = 240
 """When a fault ends by itself if nobody lifts it: a phase lasts 180 s at most, and some for striking and healing."""
@@ -39,7 +40,7 @@ def experiment(
         "title": title,
         "description": description,
         "tags": list(tags),
-        "extensions": [_settings(row, Kind(strike["kind"]))],
+        "extensions": [_settings(row, strike["part"], Kind(strike["kind"]))],
         "controls": [{"name": "run", "provider": {"type": "python", "module": "gameday.chaos.control"}}],
         "steady-state-hypothesis": {
             "title": "Shoppers are served",
@@ -64,8 +65,10 @@ def experiment(
     }
 
 
-def _settings(row: MatrixRow, kind: Kind) -> dict[str, Any]:
-    """A slow part may still answer in time: then no breaker has to open, and nobody is caught."""
+def _settings(row: MatrixRow, part: str, kind: Kind) -> dict[str, Any]:
+    """A slow part may still answer in time: then no breaker has to open, and nobody is caught. A gateway that is slow,
+    or paused and lets those wait who still wait at its end, answers late itself.
+    """
     settings: dict[str, Any] = {
         "name": "holdfast",
         "row": row.name,
@@ -74,6 +77,8 @@ def _settings(row: MatrixRow, kind: Kind) -> dict[str, Any]:
     }
     if row.breaker and kind is not Kind.SLOW:
         settings |= {"breaker": row.breaker, "caught_at_most": row.caught_at_most}
+    if row.judged_by is JudgedBy.FINAL and kind is not Kind.KILL:
+        settings["apart"] = part
     return settings
 
 

@@ -51,15 +51,19 @@ class Seen:
         return self.good or self.outcome is Outcome.DEGRADED
 
 
-def see(records: Iterable[Record], judged_by: JudgedBy) -> Iterator[Seen]:
-    """Each record of a shopper with the answer that counts; what prepares them and restocks is nobody's journey."""
+def see(records: Iterable[Record], judged_by: JudgedBy, apart: str = "") -> Iterator[Seen]:
+    """Each record of a shopper with the answer that counts; what prepares them and restocks is nobody's journey.
+
+    What the gateway `apart` (`gateway-1`) answered itself is a call of its own, `at gateway-1`.
+    """
     for record in records:
         if record.journey == "admin":
             continue
         first = judged_by is JudgedBy.FIRST
+        its_own = apart != "" and apart == f"gateway-{record.gateway + 1}"
         yield Seen(
             journey=record.journey,
-            call=record.call,
+            call=call_at(apart) if its_own else record.call,
             began=record.intended,
             ended=record.intended + record.first_ms / 1000 if first else record.ended,
             outcome=record.first_outcome if first else record.outcome,
@@ -69,6 +73,11 @@ def see(records: Iterable[Record], judged_by: JudgedBy) -> Iterator[Seen]:
             at_dead_port_ms=0.0 if first or not _found_no_one(record) else record.first_ms,
             came_back=record.ended if first and _came_back(record) else None,
         )
+
+
+def call_at(gateway: str) -> str:
+    """In place of the call's name, for what a gateway that is seen apart answered."""
+    return f"at {gateway}"
 
 
 def _found_no_one(record: Record) -> bool:
