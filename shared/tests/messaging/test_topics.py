@@ -4,6 +4,7 @@ import asyncio
 import time
 
 import pytest
+from aiokafka import TopicPartition
 from aiokafka.admin import AIOKafkaAdminClient, NewTopic
 from aiokafka.admin.config_resource import ConfigResource, ConfigResourceType
 from hypothesis import given
@@ -103,3 +104,21 @@ async def test_a_message_lands_on_the_partition_of_its_key_and_is_read_from_the_
                 seen |= {record.key.decode() for records in batches.values() for record in records}
         await consumer.stop()
         assert seen == set(keys)
+
+
+@pytest.mark.stores
+async def test_who_asks_beside_a_fetch_that_finds_nothing_does_not_wait_long_for_it(kafka_bootstrap, namespace):
+    topic = namespace + "customers"
+    await ensure_topics(kafka_bootstrap, namespace, [Topic("customers", 6)])
+    consumer = make_consumer(kafka_bootstrap, topic, client_id="test", group=f"{namespace}g", replica="one")
+    await consumer.start()
+    reading = asyncio.create_task(consumer.getmany(timeout_ms=20_000))
+    await asyncio.sleep(1)
+    took_s = []
+    for _ in range(6):
+        began_s = time.monotonic()
+        await consumer.end_offsets([TopicPartition(topic, 0)])
+        took_s.append(time.monotonic() - began_s)
+    reading.cancel()
+    await consumer.stop()
+    assert sorted(took_s)[3] < 0.3, took_s

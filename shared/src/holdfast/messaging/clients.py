@@ -15,6 +15,8 @@ METADATA_MAX_AGE_MS: Final = 10_000
 POLL_RECORDS: Final = 500
 SESSION_TIMEOUT_MS: Final = 6_000
 HEARTBEAT_INTERVAL_MS: Final = 2_000
+FETCH_MAX_WAIT_MS: Final = 200
+"""How long a broker keeps a fetch that finds nothing. Whatever else is asked on its connection waits as long."""
 _MAX_BATCH_BYTES: Final = 256 * 1024  # a relay's whole batch for one partition goes out in one request
 
 
@@ -57,6 +59,7 @@ def make_consumer(
         session_timeout_ms=SESSION_TIMEOUT_MS,
         heartbeat_interval_ms=HEARTBEAT_INTERVAL_MS,
         max_poll_records=POLL_RECORDS,
+        fetch_max_wait_ms=FETCH_MAX_WAIT_MS,
         request_timeout_ms=REQUEST_TIMEOUT_MS,
         metadata_max_age_ms=METADATA_MAX_AGE_MS,
     )

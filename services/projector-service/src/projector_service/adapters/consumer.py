@@ -20,7 +20,7 @@ _TAIL: Final = 240
 """Two minutes of heartbeats: a projector that starts behind passes some of them while it catches up."""
 _START_S: Final = 15.0
 _ASK_S: Final = 5.0
-_PROBE_S: Final = 0.4
+_PROBE_S: Final = 0.4  # an answer may wait for the fetch before it on the connection, FETCH_MAX_WAIT_MS
 _PROBE_PAUSE_S: Final = 0.1
 
 
