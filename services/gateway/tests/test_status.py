@@ -152,6 +152,7 @@ async def test_metrics_count_answers_attempts_fallbacks_and_breakers(shop: Any) 
     assert 'gateway_fallbacks_total{place="write-model",route="get_cart"} 8.0' in text
     assert 'dependency="query-service",ended="200",number="1"' in text
     assert 'breaker_state{breaker="query-service ' in text
+    assert 'outbound_probe_slowest_seconds{dependency="command-service",replica="127.0.0.1:' in text
 
 
 async def _until(shop: Any, happened: Callable[[Any], Any]) -> Any:

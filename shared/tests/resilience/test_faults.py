@@ -74,7 +74,7 @@ async def test_with_one_of_two_paused_or_killed_every_call_is_answered_and_both_
         else:
             processes[0].kill()
             processes[0].start()
-        after = asyncio.create_task(shop(client, 2.5, 20))
+        after = asyncio.create_task(shop(client, 5, 20))  # one late probe, and it gets no call for three seconds
         await until(lambda: states(client) == ["closed", "closed"], within_s=10)
         ends = await after
         assert [end for end in ends if not isinstance(end, Answer)] == []

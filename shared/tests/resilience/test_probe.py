@@ -2,14 +2,14 @@
 
 import asyncio
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from typing import Any
 
 import pytest
 
 from holdfast.resilience.addresses import Addresses
 from holdfast.resilience.clock import FakeClock
-from holdfast.resilience.probe import Prober
+from holdfast.resilience.probe import Prober, spread
 from holdfast.resilience.replicas import Replicas
 from holdfast.resilience.settings import BreakerSettings, ProbeSettings
 from holdfast.resilience.wire import Wire
@@ -22,13 +22,18 @@ class Probed:
 
     def __init__(self, url: str) -> None:
         self.clock = FakeClock()
-        self.replicas = Replicas("query", Addresses((url,), ()), BreakerSettings(), clock=self.clock)
+        settings = ProbeSettings(interval_s=0.02, limit_s=0.05)
+        self.replicas = Replicas("query", Addresses((url,), ()), BreakerSettings(), settings, clock=self.clock)
         wire = Wire(connect_timeout_s=0.1, keep_alive_s=4, connections=0, max_answer_bytes=1000)
-        self.prober = Prober(self.replicas, ProbeSettings(interval_s=0.02, limit_s=0.05), wire)
+        self.prober = Prober(self.replicas, settings, wire)
 
     @property
     def state(self) -> str:
         return self.replicas.current()[0].breaker.state
+
+    @property
+    def slowest_s(self) -> float:
+        return self.replicas.current()[0].pace.slowest_s
 
 
 @pytest.fixture
@@ -81,6 +86,41 @@ async def test_a_stall_of_this_process_says_nothing_about_the_replica(server: Se
         asyncio.get_running_loop().call_later(0.03, time.sleep, 0.2)  # the loop stands still over the limit
         await probed.prober.round()
     assert probed.state == "closed"
+
+
+async def test_what_an_answered_probe_takes_is_remembered(server: Serve, probed: Probed, http_reply: Any) -> None:
+    async def late(seen: object) -> bytes:
+        await asyncio.sleep(0.03)
+        return http_reply()  # type: ignore[no-any-return]
+
+    await probed.prober.round()
+    assert probed.slowest_s == 0.02
+    server._answered = late
+    await probed.prober.round()
+    slowest_s = probed.slowest_s
+    assert 0.025 <= slowest_s < 0.05
+    await server.stop()
+    await probed.prober.round()
+    assert probed.slowest_s == slowest_s
+
+
+async def test_with_probes_switched_off_nothing_is_known(
+    server: Serve, probed: Probed, switch_off: Callable[..., None]
+) -> None:
+    probed.replicas.current()[0].pace.took(0.04)
+    switch_off("probe")
+    probed.prober.start()
+    async with asyncio.timeout(5):
+        while probed.slowest_s != 0.02:  # noqa: ASYNC110
+            await asyncio.sleep(0.005)
+    assert server.probes == 0
+
+
+async def test_probes_do_not_keep_time_with_anything() -> None:
+    pauses = [spread(0.25) for _ in range(1000)]
+    assert 0.15 <= min(pauses) < 0.16
+    assert 0.34 < max(pauses) <= 0.35
+    assert 0.24 < sum(pauses) / 1000 < 0.26
 
 
 async def test_it_probes_in_the_background_until_stopped(server: Serve, probed: Probed) -> None:

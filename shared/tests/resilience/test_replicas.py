@@ -12,14 +12,15 @@ from holdfast.resilience.errors import DeadlineExceeded, DependencyUnavailable
 from holdfast.resilience.limit import Limit
 from holdfast.resilience.outcome import Outcome
 from holdfast.resilience.replicas import Replica, Replicas
-from holdfast.resilience.settings import BreakerSettings
+from holdfast.resilience.settings import BreakerSettings, ProbeSettings
 
 NAME = DnsName("query", 8080)
 
 
 def make(*urls: str, clock: FakeClock | None = None, seed: int = 3) -> Replicas:
     addresses = Addresses(urls, ())
-    return Replicas("query", addresses, BreakerSettings(), clock=clock or FakeClock(), rng=random.Random(seed))
+    rng = random.Random(seed)
+    return Replicas("query", addresses, BreakerSettings(), ProbeSettings(), clock=clock or FakeClock(), rng=rng)
 
 
 def break_it(replica: Replica) -> None:
@@ -48,6 +49,28 @@ def test_the_less_loaded_of_two_is_taken() -> None:
     held.success()
     two.breaker.acquire()
     assert {replicas.pick().name for _ in range(50)} == {"a:1"}
+
+
+def test_one_that_answers_probes_late_gets_calls_when_the_other_has_as_many_times_more_of_them() -> None:
+    replicas = make("http://a:1", "http://b:1")
+    one, two = replicas.current()
+    one.pace.took(0.08)
+    two.pace.took(0.019)
+    taken = []
+    for _ in range(8):
+        taken.append(replicas.pick())
+        taken[-1].breaker.acquire()
+    assert taken[:3] == [two, two, two]
+    assert [taken.count(one), taken.count(two)] in ([1, 7], [2, 6])  # a tie in between: four times as many
+
+
+def test_quick_probes_make_no_difference() -> None:
+    replicas = make("http://a:1", "http://b:1")
+    one, two = replicas.current()
+    one.pace.took(0.019)
+    two.pace.took(0.001)
+    picked = Counter(replicas.pick().name for _ in range(2000))
+    assert all(900 < times < 1100 for times in picked.values())
 
 
 def test_a_broken_replica_is_left_out_and_all_broken_is_an_error() -> None:
@@ -84,6 +107,17 @@ def test_replicas_that_are_slow_together_all_stay_in() -> None:
         for replica in replicas.current():
             slow(replica, 1)
     assert {replicas.pick().name for _ in range(50)} == {"a:1", "b:1", "c:1"}
+
+
+def test_one_that_answers_probes_late_is_no_better_for_being_spared() -> None:
+    replicas = make("http://a:1", "http://b:1")
+    spared, busy = replicas.current()
+    spared.pace.took(0.08)
+    slow(busy, 100)
+    assert busy.breaker.state == "closed"
+    spared.pace.forget()
+    slow(busy, 1)
+    assert busy.breaker.state == "open"
 
 
 def test_replicas_that_turn_slow_together_after_a_good_time_all_stay_in() -> None:

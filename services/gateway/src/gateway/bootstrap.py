@@ -23,7 +23,7 @@ from gateway.edge import Edge, PublicRoute, Serve
 from gateway.forwarding import Forwarder
 from gateway.lanes import CLIENT, make_lanes
 from gateway.lookup import RouteTable
-from gateway.observed import AdmissionMetrics, OutboundMetrics
+from gateway.observed import AdmissionMetrics, OutboundMetrics, PaceMetrics
 from gateway.ops import SERVICE, Operations, status_route
 from gateway.requestheaders import wants_no_cache
 from gateway.routes import FORWARDED, REGISTER_ROUTE, SIGN_IN_ROUTE
@@ -71,6 +71,7 @@ def build(settings: GatewaySettings) -> FastAPI:
     operated = _operated(settings.mode == "demo", operations, parts.switches)
     table = RouteTable((SIGN_IN_ROUTE, REGISTER_ROUTE, *FORWARDED, *(route for route, _ in operated)))
     registry.register(AdmissionMetrics(admission))
+    registry.register(PaceMetrics(parts.query, parts.command))
     app = create_app(
         SERVICE,
         settings,

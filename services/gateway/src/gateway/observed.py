@@ -9,6 +9,7 @@ from prometheus_client.registry import Collector
 from holdfast.resilience.admission import Admission
 from holdfast.resilience.attempt import AttemptSeen
 from holdfast.resilience.breaker import CLOSED, OPEN
+from holdfast.resilience.client import OutboundClient
 
 
 class OutboundMetrics:
@@ -41,6 +42,24 @@ class OutboundMetrics:
 
     def breaker_changed(self, name: str, _old: str, new: str) -> None:
         self._breakers.labels(name).set({CLOSED: 0, OPEN: 2}.get(new, 1))
+
+
+class PaceMetrics(Collector):
+    """How quickly each replica answers its probes, read when it is asked for: who gets hardly a call, and why."""
+
+    def __init__(self, *clients: OutboundClient) -> None:
+        self._clients = clients
+
+    def collect(self) -> Iterable[Metric]:
+        slowest = GaugeMetricFamily(
+            "outbound_probe_slowest_seconds",
+            "The slowest of a replica's latest probes, at least what counts as quick",
+            labels=["dependency", "replica"],
+        )
+        for client in self._clients:
+            for replica in client.replicas.current():
+                slowest.add_metric([client.name, replica.name], replica.pace.slowest_s)
+        yield slowest
 
 
 class AdmissionMetrics(Collector):

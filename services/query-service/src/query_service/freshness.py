@@ -16,6 +16,7 @@ from holdfast.contracts.messages import PARTITIONS, TOPICS
 from holdfast.resilience.errors import DeadlineExceeded
 from holdfast.resilience.guard import Guard
 from holdfast.resilience.limit import STALL_S, Limit
+from holdfast.resilience.probe import spread
 from holdfast.resilience.protections import PROTECTIONS
 from query_service.adapters.elasticsearch import refused
 from query_service.warming import warm
@@ -106,7 +107,7 @@ class WatermarkWatch:
         """Looks until cancelled."""
         loop = asyncio.get_running_loop()
         while True:
-            next_s = loop.time() + self._every_s
+            next_s = loop.time() + spread(self._every_s)
             try:
                 await self.look()
             except Exception as error:  # something else answers in Elasticsearch's place

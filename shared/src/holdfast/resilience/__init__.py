@@ -17,6 +17,7 @@ deadline. The pieces, one small module each:
                 answer = await client.request("GET", "/api/products", query="q=mug", headers=[("Accept", "*/*")],
                 content=b"", deadline=deadline, policy=settings.READ); answer.status, .headers, .body, .replica,
                 .attempts; await client.close()
+    replicas    replicas.pick(): the one with the fewest calls times the slowest probe, see pace and probe
     dependencies  dependencies = Dependencies("gateway"); dependencies.add(client_or_guard); dependencies.status()
     protections  PROTECTIONS.on("breaker"), PROTECTIONS.switch_off(["breaker", "cache"])
     settings    every value with its unit and reason

@@ -48,7 +48,7 @@ class OutboundClient:
         self._settings = settings
         self._rng = rng or random.Random()
         self._addresses = parse_urls(urls)
-        self.replicas = Replicas(name, self._addresses, settings.breaker, clock=clock, rng=self._rng)
+        self.replicas = Replicas(name, self._addresses, settings.breaker, settings.probe, clock=clock, rng=self._rng)
         self._budget = RetryBudget(settings.retry, clock=clock)
         self._wire = _wire(settings)  # the bulkhead bounds its connections too, unless it is switched off
         margin_s = settings.breaker.lease_margin_s

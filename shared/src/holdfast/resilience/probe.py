@@ -1,15 +1,24 @@
 """The active probe: asks every replica a few times a second whether its process answers.
 
-It sees a paused or killed replica in under a second without making a shopper wait for it. It opens a breaker early and
-lets it half-open; only real calls close it.
+It sees a paused or killed replica in about a second without making a shopper wait for it. It opens a breaker early and
+lets it half-open; only real calls close it. And it sees which of two replicas is the slower one: all are asked the same
+at the same time, so that what differs is theirs.
 """
 
 import asyncio
+import random
 
 from holdfast.resilience.protections import PROTECTIONS
 from holdfast.resilience.replicas import Replica, Replicas
-from holdfast.resilience.settings import ProbeSettings
+from holdfast.resilience.settings import PROBE_JITTER, ProbeSettings
 from holdfast.resilience.wire import Wire, WireError
+
+
+def spread(interval_s: float) -> float:
+    """Seconds from one probe to the next, drawn evenly around `interval_s`: what comes and goes at a rhythm is seen as
+    often as it is there.
+    """
+    return interval_s * (1 + PROBE_JITTER * (2 * random.random() - 1))
 
 
 class Prober:
@@ -53,6 +62,7 @@ class Prober:
             good = answer.status < 500
         if good:
             replica.breaker.probe_succeeded()
+            replica.pace.took(loop.time() - begun_s)
         elif good is not None:  # None: this process itself stood still, which says nothing about the replica
             replica.probe_missed()
 
@@ -62,4 +72,11 @@ class Prober:
             begun_s = loop.time()
             if PROTECTIONS.on("probe"):
                 await self.round()
-            await asyncio.sleep(max(0.0, begun_s + self._settings.interval_s - loop.time()))
+            else:
+                self._forget()
+            next_s = begun_s + spread(self._settings.interval_s)
+            await asyncio.sleep(max(0.0, next_s - loop.time()))
+
+    def _forget(self) -> None:
+        for replica in self._replicas.current():
+            replica.pace.forget()

@@ -6,24 +6,27 @@ from holdfast.resilience.addresses import Addresses, DnsName
 from holdfast.resilience.breaker import CLOSED, CircuitBreaker, StateChanged
 from holdfast.resilience.clock import SYSTEM_CLOCK, Clock
 from holdfast.resilience.errors import DependencyUnavailable
-from holdfast.resilience.settings import BreakerSettings
+from holdfast.resilience.pace import Pace
+from holdfast.resilience.settings import BreakerSettings, ProbeSettings
 from holdfast.resilience.watches import Watches
 
 
 class Replica:
     """One process of the dependency. `name` is host:port."""
 
-    __slots__ = ("breaker", "name", "url", "watches")
+    __slots__ = ("breaker", "name", "pace", "url", "watches")
 
-    def __init__(self, url: str, breaker: CircuitBreaker) -> None:
+    def __init__(self, url: str, breaker: CircuitBreaker, pace: Pace) -> None:
         self.url = url
         self.name = url.removeprefix("http://")
         self.breaker = breaker
+        self.pace = pace
         self.watches = Watches()
 
     @property
-    def in_flight(self) -> int:
-        return self.breaker.in_flight
+    def load_s(self) -> float:
+        """About how long one more call would take, next to the same of another replica."""
+        return (self.breaker.in_flight + 1) * self.pace.slowest_s
 
     def probe_missed(self) -> None:
         """Count a missed probe; the one that is too many also ends the watched calls."""
@@ -34,8 +37,10 @@ class Replica:
 class Replicas:
     """Who there is now. Fixed URLs stay; those of a DNS name come and go with its answers, keeping their breakers.
 
-    Balancing is power of two choices by calls in flight (Mitzenmacher), ties at random, so that healthy replicas
-    share evenly even when calls come one at a time; replicas whose breaker refuses are left out.
+    Balancing is power of two choices (Mitzenmacher) by calls in flight times the slowest of the latest probes, as
+    Finagle's peak EWMA, but by probes: they are alike for all replicas, and one that gets no calls shows when it is
+    quick again. Ties are drawn, so that healthy replicas share evenly even when calls come one at a time; replicas
+    whose breaker refuses are left out.
     """
 
     def __init__(
@@ -43,12 +48,14 @@ class Replicas:
         dependency: str,
         addresses: Addresses,
         breaker: BreakerSettings,
+        probe: ProbeSettings,
         *,
         clock: Clock = SYSTEM_CLOCK,
         rng: random.Random | None = None,
     ) -> None:
         self.dependency = dependency
-        self._settings = breaker
+        self._breaker = breaker
+        self._probe = probe
         self._clock = clock
         self._rng = rng or random.Random()
         self._listeners: list[StateChanged] = []
@@ -92,7 +99,7 @@ class Replicas:
         first = int(self._rng.random() * len(open_to_calls))
         second = (first + 1 + int(self._rng.random() * (len(open_to_calls) - 1))) % len(open_to_calls)
         one, two = open_to_calls[first], open_to_calls[second]
-        return two if two.in_flight < one.in_flight else one
+        return two if two.load_s < one.load_s else one
 
     def _none_left(self) -> DependencyUnavailable:
         if not self._replicas:
@@ -100,12 +107,16 @@ class Replicas:
         soonest_s = min(replica.breaker.retry_after_s for replica in self._replicas.values())
         return DependencyUnavailable(self.dependency, retry_after_s=max(1, soonest_s), reason="breaker-open")
 
-    def _better_than(self, url: str, bad_rate: float) -> bool:
-        """Whether another replica goes wrong at most half as often. Replicas share the calls evenly, so whatever slows
-        all of them, however short ago it began, shows in all their rates alike.
+    def _better_than(self, replica: Replica, bad_rate: float) -> bool:
+        """Whether another one goes wrong at most half as often. Replicas share the calls evenly, so whatever slows
+        all of them, however short ago it began, shows in all their rates alike. A slower one gets few calls, and so
+        its rate says little.
         """
-        others = (replica.breaker for replica in self._replicas.values() if replica.url != url)
-        return any(other.state == CLOSED and 2 * other.bad_rate <= bad_rate for other in others)
+        return any(
+            2 * other.breaker.bad_rate <= bad_rate
+            for other in self._replicas.values()
+            if other.breaker.state == CLOSED and other.pace.slowest_s <= replica.pace.slowest_s and other is not replica
+        )
 
     def _rebuild(self) -> None:
         urls = dict.fromkeys(url for source in self._by_source.values() for url in source)
@@ -115,12 +126,13 @@ class Replicas:
         name = f"{self.dependency} {url.removeprefix('http://')}"
         breaker = CircuitBreaker(
             name,
-            self._settings,
+            self._breaker,
             clock=self._clock,
             rng=self._rng.random,
             waits_for_probe=True,
-            better_elsewhere=lambda rate: self._better_than(url, rate),
+            better_elsewhere=lambda rate: self._better_than(replica, rate),
         )
         for changed in self._listeners:
             breaker.add_listener(changed)
-        return Replica(url, breaker)
+        replica = Replica(url, breaker, Pace(self._probe))  # which the breaker asks about only when it is called
+        return replica
