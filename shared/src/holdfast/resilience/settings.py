@@ -200,7 +200,7 @@ ELASTICSEARCH_GUARD = GuardSettings(
     # three shoppers waited to find out more. A second of good looks is no accident. The looks, four a second, count
     # too: two calls a second would else take five to be enough.
     breaker=BreakerSettings(
-        bad_in_a_row=None, window_s=1.5, window_buckets=3, least_calls=10, good_probes=4, counts_bad_probes=True
+        bad_in_a_row=None, window_s=1.5, window_buckets=6, least_calls=10, good_probes=4, counts_bad_probes=True
     ),
 )
 
