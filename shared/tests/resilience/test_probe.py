@@ -116,7 +116,7 @@ async def test_with_probes_switched_off_nothing_is_known(
     assert server.probes == 0
 
 
-async def test_probes_do_not_keep_time_with_anything() -> None:
+def test_probes_do_not_keep_time_with_anything() -> None:
     pauses = [spread(0.25) for _ in range(1000)]
     assert 0.15 <= min(pauses) < 0.16
     assert 0.34 < max(pauses) <= 0.35

@@ -60,7 +60,7 @@ def see(records: Iterable[Record], judged_by: JudgedBy, apart: str = "") -> Iter
         if record.journey == "admin":
             continue
         first = judged_by is JudgedBy.FIRST
-        its_own = apart != "" and apart == f"gateway-{record.gateway + 1}"
+        its_own = apart == f"gateway-{record.gateway + 1}"
         yield Seen(
             journey=record.journey,
             call=call_at(apart) if its_own else record.call,

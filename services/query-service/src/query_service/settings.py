@@ -24,7 +24,10 @@ class QuerySettings(ServiceSettings):
         0.2, ge=0, le=5, description="longest wait for a token's version, s: the projector is normally far faster"
     )
     freshness_every_s: float = Field(
-        0.25, gt=0, le=10, description="pause between two looks at the watermarks, s: a quarter of the refresh interval"
+        0.25,
+        gt=0,
+        le=10,
+        description="mean pause between two looks at the watermarks, s: a quarter of the refresh interval",
     )
     stale_after_s: float = Field(
         2.0, gt=0, le=3600, description="age, s, from which answers say projection-lag: a heartbeat comes each 0.5 s"

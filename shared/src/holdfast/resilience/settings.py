@@ -17,7 +17,7 @@ class BreakerSettings:
     bad_in_a_row: int | None = 7
     """The same with slow answers among them, where those count at all. None: only their rate counts."""
     missed_probes: int = 3
-    """A replica that misses 3 of 4 probes a second is seen as gone in under 1 s without victims."""
+    """A replica that misses 3 of 4 probes a second is seen as gone in about 1 s without victims."""
     good_probes: int = 1
     """Good probes in a row before callers are let through to try, where somebody probes."""
     counts_bad_probes: bool = False
@@ -175,7 +175,7 @@ class CacheSettings:
 ADMISSION = AdmissionSettings()
 
 # Share of the interval between two probes, either way. Evenly spaced ones may all meet the running moments of what
-# stands still at a rhythm, and never see that it is slow. No interval is shorter than the limit of a probe.
+# stands still at a rhythm, and never see that it is slow. At a replica no interval is shorter than the probe's limit.
 PROBE_JITTER = 0.4
 
 # Names and prices seldom change, what is in a list and in stock changes sooner. A list that is fresh is no older than a
@@ -196,10 +196,10 @@ CHECKOUT_BULKHEAD = BulkheadSettings(
 ELASTICSEARCH_GUARD = GuardSettings(
     bulkhead=ELASTICSEARCH_BULKHEAD,
     # Worth turning away from long before its calls time out, but not for a stall: every call that one catches is slow,
-    # seven at once. A second and a half forgets it and opens 1.5 s after the store turned slow; two took 1.9, ten would
-    # remember too much health. One that stands still for nineteen of twenty moments is good now and then, and each time
-    # three shoppers waited to find out more. A second of good looks is no accident. The looks, four a second, count
-    # too: two calls a second would else take five to be enough.
+    # seven at once. A second and a half forgets it and opens about 1.5 s after the store turned slow; two took 1.9, ten
+    # would remember too much health. One that stands still for nineteen of twenty moments is good now and then, and each
+    # time three shoppers waited to find out more. A second of good looks is no accident. The looks, four a second,
+    # count too: two calls a second would else take five to be enough.
     breaker=BreakerSettings(
         bad_in_a_row=None, window_s=1.5, window_buckets=6, least_calls=10, good_probes=4, counts_bad_probes=True
     ),
