@@ -57,6 +57,7 @@ class StandIn:
     def __init__(self) -> None:
         self.received: list[Received] = []
         self.answers: list[Answering] = []
+        self.healthy_after_s = 0.0
         self.url = ""
         self._runner: web.AppRunner | None = None
         self.then(200, {"ok": True})
@@ -111,6 +112,7 @@ class StandIn:
         return self.received[-1]
 
     async def _healthy(self, _request: web.Request) -> web.Response:
+        await asyncio.sleep(self.healthy_after_s)
         return web.Response(body=b"{}")
 
     async def _answer(self, request: web.Request) -> web.Response:

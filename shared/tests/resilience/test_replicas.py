@@ -1,6 +1,7 @@
 """Balancing: even shares, no calls to what is broken, replicas that come and go."""
 
 import asyncio
+import math
 import random
 from collections import Counter
 
@@ -71,6 +72,19 @@ def test_quick_probes_make_no_difference() -> None:
     two.pace.took(0.001)
     picked = Counter(replicas.pick().name for _ in range(2000))
     assert all(900 < times < 1100 for times in picked.values())
+
+
+def test_together_they_are_as_quick_as_the_quickest_that_takes_calls() -> None:
+    replicas = make("http://a:1", "http://b:1")
+    one, two = replicas.current()
+    one.pace.took(0.1)
+    assert replicas.pace_s == 0.02
+    two.pace.took(0.08)
+    assert replicas.pace_s == 0.08
+    break_it(two)
+    assert replicas.pace_s == 0.1
+    break_it(one)
+    assert replicas.pace_s == math.inf
 
 
 def test_a_broken_replica_is_left_out_and_all_broken_is_an_error() -> None:

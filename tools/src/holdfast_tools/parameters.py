@@ -26,7 +26,7 @@ SOURCES: Final[Mapping[str, Sequence[str]]] = {
     f"{_GATEWAY}/settings.py": (),
     f"{_GATEWAY}/lanes.py": ("LANES", "CLIENT"),
     f"{_GATEWAY}/edge.py": ("ANSWER_MS",),
-    f"{_GATEWAY}/forwarding.py": ("RESERVE_S", "RESERVE_SHARE"),
+    f"{_GATEWAY}/forwarding.py": ("RESERVE_S", "RESERVE_SHARE", "SLOW_PACE_S", "HURRY_S"),
     "services/query-service/src/query_service/settings.py": (),
     f"{_COMMAND}/settings.py": (),
     f"{_SHARED}/eventstore/connections.py": ("CONNECT_TIMEOUT_S", "CHECKOUT_POOL"),

@@ -44,8 +44,16 @@ class Catalogue:
         hit = self._cache.find(call.cache_key, settings, _fetching(call, ask))
         return None if hit is None else self._told(call.route, hit)
 
-    async def fetch(self, call: Call, ask: Ask, until: Deadline) -> Answer:
+    def has(self, call: Call) -> bool:
+        """Whether `on_error` would have an answer."""
+        settings = call.route.cache
+        if settings is None or not PROTECTIONS.on("cache"):
+            return False
+        return self._cache.on_error(call.cache_key, settings) is not None
+
+    async def fetch(self, call: Call, ask: Ask, until: Deadline, *, hurried: bool = False) -> Answer:
         """What `ask` gives. Callers who ask the same at once share it, each waiting for it `until` its own time is up.
+        What a `hurried` one does not wait for is kept for the next.
 
         Raises what `ask` raises, or DeadlineExceeded.
         """
@@ -56,6 +64,8 @@ class Catalogue:
             return await ask(call)
         self._answers.labels(call.route.name, "fetched").inc()
         if not _wants_its_own(call):
+            if hurried:
+                self._cache.begin(call.cache_key, _fetching(call, ask))
             with until.limit(call.route.target):
                 return await self._cache.get(call.cache_key, _fetching(call, ask))
         asked_at_s = self._cache.now_s()

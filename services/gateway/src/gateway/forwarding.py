@@ -25,6 +25,8 @@ from holdfast.service.problems import Problem
 BEHIND: Final = 425  # query-service: the version of the token is not there in time (INTERNALS)
 RESERVE_S: Final = 0.25  # kept of a read's time for the service that it falls back to: one attempt there
 RESERVE_SHARE: Final = 0.35  # but at most this much of what is left, when the caller's deadline is short
+SLOW_PACE_S: Final = 0.04  # a service none of whose replicas answered all of its latest probes sooner is slow
+HURRY_S: Final = 0.05  # how long a read waits for a slow service, when another place can answer it
 
 
 class Forwarder:
@@ -67,8 +69,10 @@ class Forwarder:
         kept = self._catalogue.kept(call, self._ask_first)
         if kept is not None:
             return kept
+        hurried = self._hurries(call)
+        until = call.deadline.at_most(HURRY_S) if hurried else self._leaving_a_reserve(call)
         try:
-            answer = await self._catalogue.fetch(call, self._ask_first, self._leaving_a_reserve(call))
+            answer = await self._catalogue.fetch(call, self._ask_first, until, hurried=hurried)
         except (ResilienceError, Problem) as error:
             return await self._read_without_read_model(call, error)
         if answer.status == BEHIND:
@@ -107,7 +111,17 @@ class Forwarder:
         self._fell_back(call, LAGGING)
         return passed_through(answer, degraded=LAGGING)
 
+    def _hurries(self, call: Call) -> bool:
+        """Whether query-service is slow, all of it, and what would answer in its place is not (ADR 17)."""
+        if self._query.replicas.pace_s < SLOW_PACE_S or call.no_cache:
+            return False
+        if _has_write_model(call.route):
+            return self._command.replicas.pace_s < SLOW_PACE_S
+        return self._catalogue.has(call)
+
     async def _ask_first(self, call: Call) -> Answer:
+        if call.route.cache is None and self._hurries(call):  # one that is kept is asked for with all its time
+            return await self._ask_query(call, call.consistency_token, call.deadline.at_most(HURRY_S))
         return await self._ask_query(call, call.consistency_token, self._leaving_a_reserve(call))
 
     def _leaving_a_reserve(self, call: Call) -> Deadline:

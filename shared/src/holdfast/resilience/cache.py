@@ -83,9 +83,13 @@ class Cache(Generic[V]):
             return self._used(key, entry, "fresh")
         if entry.failed or age_s >= settings.max_age_s + settings.stale_while_revalidate_s:
             return None
+        self.begin(key, fetch)
+        return self._used(key, entry, "stale-while-revalidate")
+
+    def begin(self, key: str, fetch: Fetch[V]) -> None:
+        """Fetch anew in the background, unless as many are already. `get` joins it, and it outlasts those who wait."""
         if self._flights.in_background < self._revalidations:
             self._flights.begin(key, lambda: self._fetched(key, fetch))
-        return self._used(key, entry, "stale-while-revalidate")
 
     async def get(self, key: str, fetch: Fetch[V]) -> V:
         """What `fetch` gives, once for all who ask at the same time. Raises what it raises, for all; never kept."""

@@ -1,5 +1,6 @@
 """The replicas of one dependency, each with its breaker, and the choice among them."""
 
+import math
 import random
 
 from holdfast.resilience.addresses import Addresses, DnsName
@@ -77,6 +78,11 @@ class Replicas:
         self._listeners.append(changed)
         for replica in self._replicas.values():
             replica.breaker.add_listener(changed)
+
+    @property
+    def pace_s(self) -> float:
+        """The pace of the quickest that would be given a call now; infinite when there is none."""
+        return min((each.pace.slowest_s for each in self._replicas.values() if each.breaker.admits), default=math.inf)
 
     def require(self) -> None:
         """Raise DependencyUnavailable unless some replica would be given a call now."""
