@@ -57,6 +57,15 @@ async def test_a_write_model_that_is_slow_too_is_not_asked(shop: Any, kit: Any) 
     assert not shop.command.received
 
 
+async def test_a_write_model_that_fails_leaves_time_for_the_read_model(shop: Any, kit: Any) -> None:
+    _answers_slowly(shop.query, kit, CART)
+    shop.command.then_problem(503, "dependency-unavailable")  # as without PostgreSQL, while its process is well
+    await _becomes_slow(shop.query)
+    answer = await shop.call("GET", "/api/cart", "guest")
+    assert (answer.status_code, answer.headers["served-from"]) == (200, "read-model")
+    assert "degraded" not in answer.headers
+
+
 async def test_a_page_is_the_last_good_one_and_the_next_caller_has_the_new_one(shop: Any, kit: Any) -> None:
     await _keep_a_page(shop)
     _answers_slowly(shop.query, kit, {"version": 2})

@@ -52,13 +52,11 @@ class Catalogue:
         return self._cache.on_error(call.cache_key, settings) is not None
 
     async def fetch(self, call: Call, ask: Ask, until: Deadline, *, hurried: bool = False) -> Answer:
-        """What `ask` gives. Callers who ask the same at once share it, each waiting for it `until` its own time is up.
-        What a `hurried` one does not wait for is kept for the next.
+        """What `ask` gives, for a route that is kept. Callers who ask the same at once share it, each waiting for it
+        `until` its own time is up. What a `hurried` one does not wait for is kept for the next.
 
         Raises what `ask` raises, or DeadlineExceeded.
         """
-        if call.route.cache is None:
-            return await ask(call)
         if not PROTECTIONS.on("cache"):
             self._cache.clear()  # switched on again it begins empty, so that runs to compare begin alike
             return await ask(call)

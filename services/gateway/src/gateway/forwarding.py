@@ -3,6 +3,7 @@
 Bytes go through as they are: what the edge has validated is not parsed again, and answers are not checked.
 """
 
+import math
 from collections.abc import Mapping
 from typing import Final
 
@@ -69,10 +70,20 @@ class Forwarder:
         kept = self._catalogue.kept(call, self._ask_first)
         if kept is not None:
             return kept
-        hurried = self._hurries(call)
-        until = call.deadline.at_most(HURRY_S) if hurried else self._leaving_a_reserve(call)
+        if self._hurries(call):
+            try:
+                return await self._read_until(call, call.deadline.at_most(HURRY_S), hurried=True)
+            except (ResilienceError, Problem):
+                pass  # who should answer in its place did not: it is worth the wait
+        return await self._read_until(call, self._leaving_a_reserve(call))
+
+    async def _read_until(self, call: Call, until: Deadline, *, hurried: bool = False) -> Response:
+        """query-service's answer, `until` its time is up, else what there is in its place."""
         try:
-            answer = await self._catalogue.fetch(call, self._ask_first, until, hurried=hurried)
+            if call.route.cache is None:
+                answer = await self._ask_query(call, call.consistency_token, until)
+            else:
+                answer = await self._catalogue.fetch(call, self._ask_first, until, hurried=hurried)
         except (ResilienceError, Problem) as error:
             return await self._read_without_read_model(call, error)
         if answer.status == BEHIND:
@@ -113,15 +124,14 @@ class Forwarder:
 
     def _hurries(self, call: Call) -> bool:
         """Whether query-service is slow, all of it, and what would answer in its place is not (ADR 17)."""
-        if self._query.replicas.pace_s < SLOW_PACE_S or call.no_cache:
+        pace_s = self._query.replicas.pace_s
+        if call.no_cache or pace_s < SLOW_PACE_S or pace_s == math.inf:  # the last: there is nobody to wait for
             return False
         if _has_write_model(call.route):
             return self._command.replicas.pace_s < SLOW_PACE_S
         return self._catalogue.has(call)
 
     async def _ask_first(self, call: Call) -> Answer:
-        if call.route.cache is None and self._hurries(call):  # one that is kept is asked for with all its time
-            return await self._ask_query(call, call.consistency_token, call.deadline.at_most(HURRY_S))
         return await self._ask_query(call, call.consistency_token, self._leaving_a_reserve(call))
 
     def _leaving_a_reserve(self, call: Call) -> Deadline:
