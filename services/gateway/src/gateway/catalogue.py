@@ -39,17 +39,14 @@ class Catalogue:
     def kept(self, call: Call, ask: Ask) -> Response | None:
         """An answer without waiting: fresh, or stale while it is asked for anew. None: `fetch` it."""
         settings = call.route.cache
-        if settings is None or _wants_its_own(call) or not PROTECTIONS.on("cache"):
+        if settings is None or wants_its_own(call) or not PROTECTIONS.on("cache"):
             return None
         hit = self._cache.find(call.cache_key, settings, _fetching(call, ask))
         return None if hit is None else self._told(call.route, hit)
 
     def has(self, call: Call) -> bool:
         """Whether `on_error` would have an answer."""
-        settings = call.route.cache
-        if settings is None or not PROTECTIONS.on("cache"):
-            return False
-        return self._cache.on_error(call.cache_key, settings) is not None
+        return self._last_good(call) is not None
 
     async def fetch(self, call: Call, ask: Ask, until: Deadline, *, hurried: bool = False) -> Answer:
         """What `ask` gives, for a route that is kept. Callers who ask the same at once share it, each waiting for it
@@ -61,7 +58,7 @@ class Catalogue:
             self._cache.clear()  # switched on again it begins empty, so that runs to compare begin alike
             return await ask(call)
         self._answers.labels(call.route.name, "fetched").inc()
-        if not _wants_its_own(call):
+        if not wants_its_own(call):
             if hurried:
                 self._cache.begin(call.cache_key, _fetching(call, ask))
             with until.limit(call.route.target):
@@ -73,10 +70,7 @@ class Catalogue:
 
     def on_error(self, call: Call) -> Response | None:
         """The last good answer, marked, when there is no other."""
-        settings = call.route.cache
-        if settings is None or not PROTECTIONS.on("cache"):
-            return None
-        hit = self._cache.on_error(call.cache_key, settings)
+        hit = self._last_good(call)
         return None if hit is None else self._told(call.route, hit)
 
     def when_shed(self, route: Route, path: str, query: str) -> Response | None:
@@ -90,12 +84,18 @@ class Catalogue:
     async def close(self) -> None:
         await self._cache.close()
 
+    def _last_good(self, call: Call) -> Hit[Answer] | None:
+        settings = call.route.cache
+        if settings is None or not PROTECTIONS.on("cache"):
+            return None
+        return self._cache.on_error(call.cache_key, settings)
+
     def _told(self, route: Route, hit: Hit[Answer]) -> Response:
         self._answers.labels(route.name, hit.how).inc()
         return from_cache(hit.value, hit.age_s, NO_READ_MODEL if hit.how == "stale-if-error" else None)
 
 
-def _wants_its_own(call: Call) -> bool:
+def wants_its_own(call: Call) -> bool:
     """A token with a product's version asks for what a kept answer may not know; other streams play no part here."""
     return call.no_cache or (call.consistency_token is not None and _PRODUCTS in call.consistency_token)
 

@@ -12,7 +12,7 @@ from prometheus_client import CollectorRegistry, Counter
 
 from gateway.answers import LAGGING, NO_READ_MODEL, WRITE_MODEL, failure_of, passed_through
 from gateway.call import Call
-from gateway.catalogue import Catalogue
+from gateway.catalogue import Catalogue, wants_its_own
 from gateway.routing import Lane, Route
 from holdfast.contracts.consistency import HEADER as CONSISTENCY_TOKEN
 from holdfast.resilience.attempt import Answer
@@ -124,8 +124,8 @@ class Forwarder:
 
     def _hurries(self, call: Call) -> bool:
         """Whether query-service is slow, all of it, and what would answer in its place is not (ADR 17)."""
-        pace_s = self._query.replicas.pace_s
-        if call.no_cache or pace_s < SLOW_PACE_S or pace_s == math.inf:  # the last: there is nobody to wait for
+        slow = SLOW_PACE_S <= self._query.replicas.pace_s < math.inf  # infinite: there is nobody to wait for
+        if not slow or wants_its_own(call):
             return False
         if _has_write_model(call.route):
             return self._command.replicas.pace_s < SLOW_PACE_S

@@ -198,7 +198,7 @@ ELASTICSEARCH_GUARD = GuardSettings(
     # Worth turning away from long before its calls time out, but not for a stall: every call that one catches is slow,
     # seven at once. A second and a half forgets it and opens about 1.5 s after the store turned slow; two took 1.9, ten
     # would remember too much health. One that stands still for nineteen of twenty moments is good now and then, and
-    # each time three shoppers waited to find out more: after four good looks in a row seven times in 87 s, so it takes
+    # each time three shoppers waited to find out more: after four good looks in a row ten times in 87 s, so it takes
     # six. The looks, four a second, count too: two calls a second would else take five to be enough.
     breaker=BreakerSettings(
         bad_in_a_row=None, window_s=1.5, window_buckets=6, least_calls=10, good_probes=6, counts_bad_probes=True
