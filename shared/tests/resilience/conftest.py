@@ -4,6 +4,7 @@ import asyncio
 import contextlib
 import os
 import signal
+import socket
 import subprocess
 import sys
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
@@ -141,6 +142,16 @@ async def other_server() -> AsyncIterator[Scripted]:
     await scripted.start()
     yield scripted
     await scripted.stop()
+
+
+@pytest.fixture
+def full_backlog() -> Iterator[str]:
+    """The URL of a listener that takes no more connections: who tries hangs, as with a machine that is gone."""
+    with contextlib.ExitStack() as held:
+        listener = held.enter_context(socket.create_server(("127.0.0.1", 0), backlog=0))
+        port = listener.getsockname()[1]
+        held.enter_context(socket.create_connection(("127.0.0.1", port)))
+        yield f"http://127.0.0.1:{port}"
 
 
 _PROCESS = """

@@ -1,6 +1,7 @@
 """The outbound client against real sockets: what it repeats, what it does not, and how calls end."""
 
 import asyncio
+import math
 import random
 import time
 from collections import Counter
@@ -203,6 +204,50 @@ async def test_one_replica_alone_is_tried_again_only_when_nothing_reached_it(ser
         server.always(200)
         assert (await get(client)).attempts == 2
         back.cancel()
+
+
+async def test_what_did_not_reach_one_replica_is_sent_to_the_other_at_once_and_the_next_calls_go_there(
+    server: Serve, other_server: Serve
+) -> None:
+    settings = replace(QUERY_CLIENT, retry=RetrySettings(backoff_s=(0.9, 0.9)))
+    async with client_of(server, other_server, settings=settings, rng=random.Random(1)) as client:
+        await server.stop()
+        begun_s = asyncio.get_running_loop().time()
+        attempts = [(await get(client)).attempts for _ in range(20)]
+        assert asyncio.get_running_loop().time() - begun_s < 0.5
+    assert sorted(attempts) == [1] * 19 + [2]
+
+
+async def test_after_a_broken_connection_the_next_calls_go_to_the_other_replica(
+    server: Serve, other_server: Serve, cut: Callable[[bytes], Exception]
+) -> None:
+    async def broken(seen: object) -> bytes:
+        raise cut(b"")
+
+    server.answer = broken
+    settings = replace(QUERY_CLIENT, retry=RetrySettings(backoff_s=(0.1, 0.1)))
+    async with client_of(server, other_server, settings=settings, rng=random.Random(1)) as client:
+        begun_s = asyncio.get_running_loop().time()
+        attempts = [(await get(client)).attempts for _ in range(20)]
+        assert asyncio.get_running_loop().time() - begun_s > 0.1  # it was sent: the repeat waits
+    assert sorted(attempts) == [1] * 19 + [2]
+    assert len(server.seen) == 1
+
+
+async def test_a_connection_not_made_while_this_process_stood_still_does_not_count(full_backlog: str) -> None:
+    client = OutboundClient("query-service", full_backlog, QUERY_CLIENT)
+    (replica,) = client.replicas.current()
+    patient = CallPolicy(attempt_timeout_s=None, retry=False)
+    for stalled in (True, False):
+        for _ in range(7):
+            if stalled:
+                asyncio.get_running_loop().call_later(0.01, time.sleep, 0.1)
+            with pytest.raises(DependencyUnavailable) as caught:
+                await get(client, patient)
+            assert caught.value.reason == "connect"
+        assert replica.breaker.state == ("closed" if stalled else "open")
+        assert replica.pace.slowest_s == (0.02 if stalled else math.inf)
+    await client.close()
 
 
 async def test_a_dead_replica_alone_is_unavailable_and_certainly_not_reached(server: Serve) -> None:

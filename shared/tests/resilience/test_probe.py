@@ -1,6 +1,7 @@
 """The active probe against real sockets."""
 
 import asyncio
+import math
 import time
 from collections.abc import AsyncIterator, Callable
 from typing import Any
@@ -20,9 +21,9 @@ Serve = Any
 class Probed:
     """One replica with its prober, on a clock that the test moves."""
 
-    def __init__(self, url: str) -> None:
+    def __init__(self, url: str, limit_s: float = 0.05) -> None:
         self.clock = FakeClock()
-        settings = ProbeSettings(interval_s=0.02, limit_s=0.05)
+        settings = ProbeSettings(interval_s=0.02, limit_s=limit_s)
         self.replicas = Replicas("query", Addresses((url,), ()), BreakerSettings(), settings, clock=self.clock)
         wire = Wire(connect_timeout_s=0.1, keep_alive_s=4, connections=0, max_answer_bytes=1000)
         self.prober = Prober(self.replicas, settings, wire)
@@ -97,11 +98,40 @@ async def test_what_an_answered_probe_takes_is_remembered(server: Serve, probed:
     assert probed.slowest_s == 0.02
     server._answered = late
     await probed.prober.round()
-    slowest_s = probed.slowest_s
-    assert 0.025 <= slowest_s < 0.05
+    assert 0.025 <= probed.slowest_s < 0.05
+
+
+async def test_a_missed_probe_counts_as_one_that_took_all_its_time(server: Serve, probed: Probed) -> None:
+    server.alive = False
+    await probed.prober.round()
+    assert probed.slowest_s == 0.05
+
+
+async def test_a_replica_that_takes_no_connection_is_the_last_choice_until_it_answers_a_probe(
+    server: Serve, probed: Probed
+) -> None:
+    await probed.prober.round()
+    port = server.port
     await server.stop()
     await probed.prober.round()
-    assert probed.slowest_s == slowest_s
+    assert probed.slowest_s == math.inf
+    await server.start(port)
+    await probed.prober.round()
+    assert probed.slowest_s == 0.02
+
+
+async def test_a_connection_not_made_while_this_process_stood_still_says_nothing(
+    full_backlog: str,
+) -> None:
+    probed = Probed(full_backlog, limit_s=0.5)
+    for _ in range(4):
+        asyncio.get_running_loop().call_later(0.03, time.sleep, 0.2)  # over the connection's limit
+        await probed.prober.round()
+    assert (probed.state, probed.slowest_s) == ("closed", 0.02)
+    for _ in range(3):
+        await probed.prober.round()
+    assert (probed.state, probed.slowest_s) == ("open", math.inf)
+    await probed.prober.stop()
 
 
 async def test_with_probes_switched_off_nothing_is_known(

@@ -44,9 +44,10 @@ class Answer:
 
 @dataclass(slots=True)
 class Unanswered:
-    """An attempt without an answer, and why."""
+    """An attempt without an answer, and why. fair: False when it says nothing about the replica (WireError)."""
 
     reason: Reason
+    fair: bool = True
 
 
 Ending = Answer | Unanswered
@@ -114,7 +115,9 @@ class Attempts:
         except DeadlineExceeded:
             return Unanswered("lost" if limit.lost else "timeout")
         except WireError as error:
-            return Unanswered(error.reason)
+            if error.broken_off:
+                replica.pace.broke_off()
+            return Unanswered(error.reason, error.fair)
         return Answer(got.status, got.headers, got.body, replica.name, number)
 
     def _headers(self, call: Call, given_s: float, number: int) -> Sequence[Header]:
@@ -131,7 +134,7 @@ def _judge(ending: Ending, policy: CallPolicy, given_s: float, limit: Limit) -> 
     # One that timed out this late ran out while this process stood still, and says nothing about the replica.
     fair = given_s >= policy.fair_s and limit.overdue_s < STALL_S
     if isinstance(ending, Unanswered):
-        return Outcome.NEUTRAL if ending.reason == "timeout" and not fair else Outcome.FAILURE
+        return Outcome.FAILURE if ending.fair and (fair or ending.reason != "timeout") else Outcome.NEUTRAL
     if ending.status == 504 and not fair:
         return Outcome.NEUTRAL  # the other side ran out of the same short time
     has_retry_after = "retry-after" in ending.headers

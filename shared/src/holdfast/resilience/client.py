@@ -113,10 +113,10 @@ class OutboundClient:
         first = await self._attempts.make(call, replica, 1)
         if not _worth_repeating(first, call.policy):
             return first
-        pause_s = backoff_s(self._settings.retry, self._rng.random)
-        if call.deadline.remaining_s() < pause_s + _USEFUL_MS / 1000 or self._next(replica, first) is None:
-            return first
-        if not self._budget.withdraw():
+        other = self._next(replica, first)
+        # What no replica has seen yet is new to the other one, and need not wait.
+        pause_s = 0.0 if _unsent(first) and other is not replica else backoff_s(self._settings.retry, self._rng.random)
+        if other is None or call.deadline.remaining_s() < pause_s + _USEFUL_MS / 1000 or not self._budget.withdraw():
             return first
         await asyncio.sleep(pause_s)
         other = self._next(replica, first)
@@ -151,8 +151,7 @@ class OutboundClient:
         try:
             return self.replicas.pick(other_than=replica)
         except DependencyUnavailable:
-            unsent = isinstance(first, Unanswered) and first.reason == "connect"
-            return replica if unsent and replica.breaker.admits else None
+            return replica if _unsent(first) and replica.breaker.admits else None
 
     def _no_answer(self, ending: Unanswered, deadline: Deadline) -> NoReturn:
         if ending.reason == "timeout" and deadline.remaining_ms() < _TIMER_GRAIN_MS:
@@ -167,15 +166,19 @@ def _worth_repeating(ending: Ending, policy: CallPolicy) -> bool:
             return False
         # 504 is our own timeout, seen by the other side first. A 503 with Retry-After was shed: a repeat would amplify.
         return status in (502, 504) or (status == 503 and "retry-after" not in ending.headers)
-    if ending.reason == "connect":
+    if _unsent(ending):
         return policy.retry
     return policy.retry and policy.repeatable and ending.reason in ("reset", "timeout", "lost")
+
+
+def _unsent(ending: Ending) -> bool:
+    return isinstance(ending, Unanswered) and ending.reason == "connect"
 
 
 def _failed_harmlessly(ending: Ending, policy: CallPolicy) -> bool:
     """Whether an attempt failed, in any way, and doing it again does no more than doing it once."""
     if isinstance(ending, Unanswered):
-        return policy.repeatable or ending.reason == "connect"
+        return policy.repeatable or _unsent(ending)
     return policy.repeatable and (ending.status >= 500 or ending.status == 429)
 
 

@@ -56,8 +56,10 @@ class Prober:
                 answer = await self._wire.exchange("GET", replica.url + self._settings.path, (), b"")
         except TimeoutError:
             good = None if loop.time() - begun_s > self._settings.limit_s + self._settings.stall_s else False
-        except WireError:
-            good = False
+        except WireError as error:
+            good = False if error.fair else None
+            if error.broken_off:
+                replica.pace.broke_off()
         else:
             good = answer.status < 500
         if good:

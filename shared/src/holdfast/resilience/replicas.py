@@ -31,6 +31,7 @@ class Replica:
 
     def probe_missed(self) -> None:
         """Count a missed probe; the one that is too many also ends the watched calls."""
+        self.pace.missed()
         if self.breaker.probe_missed():
             self.watches.lose()
 

@@ -4,6 +4,7 @@ The transport is used without httpx's client: no redirects, cookies, proxies, de
 """
 
 import re
+import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 from urllib.parse import quote
@@ -20,6 +21,7 @@ Header = tuple[str, str]
 _OURS = frozenset({"host", "content-length", "connection", "transfer-encoding", "keep-alive", "te", "upgrade"})
 _PLAIN = re.compile(r"[A-Za-z0-9/%:@!$&'()*+,;=\-._~?]*")
 _NOT_SENT = (aiohttp.ClientConnectorError, aiohttp.ConnectionTimeoutError)
+_LATE_S = 0.005  # a limit kept this much late was kept by a loop too busy to time others by; usual are 1 to 2 ms
 _BROKEN = (aiohttp.ClientConnectionError, aiohttp.ClientPayloadError, OSError)
 
 
@@ -31,11 +33,20 @@ _NAIVE_TIMEOUT = _timeout(NAIVE_TIMEOUT_S)
 
 
 class WireError(Exception):
-    """No whole answer came. `reason` is `connect` (certainly not sent), `reset` or `bad-answer`."""
+    """No whole answer came. `reason` is `connect` (certainly not sent), `reset` or `bad-answer`.
 
-    def __init__(self, reason: Reason, detail: str) -> None:
+    fair: False when it was this process's own loop that stood still meanwhile, which says nothing about the replica.
+    """
+
+    def __init__(self, reason: Reason, detail: str, *, fair: bool = True) -> None:
         super().__init__(f"{reason}: {detail}")
         self.reason: Reason = reason
+        self.fair = fair
+
+    @property
+    def broken_off(self) -> bool:
+        """Whether the replica let go of the connection or did not take it, as a process does that has ended."""
+        return self.fair and self.reason in ("connect", "reset")
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,6 +65,7 @@ class Wire:
         self, *, connect_timeout_s: float, keep_alive_s: float, connections: int, max_answer_bytes: int
     ) -> None:
         self._timeout = _timeout(connect_timeout_s)
+        self._connect_timeout_s = connect_timeout_s
         self._keep_alive_s = keep_alive_s
         self._connections = connections
         self._max_answer_bytes = max_answer_bytes
@@ -62,6 +74,7 @@ class Wire:
     async def exchange(self, method: str, url: str, headers: Sequence[Header], content: bytes) -> WireAnswer:
         """Send and read the whole answer. Unbounded in time: the caller's deadline cancels it. Raises WireError."""
         timeout = self._timeout if PROTECTIONS.any_on else _NAIVE_TIMEOUT
+        begun_s = time.monotonic()
         request = httpx.Request(method, _plain(url), headers=_encoded(headers), content=content, extensions=timeout)
         try:
             response = await self._transport.handle_async_request(request)
@@ -72,7 +85,8 @@ class Wire:
         except WireError:
             raise
         except Exception as error:  # whatever the libraries raise: one kind of error leaves this module
-            raise _translated(error) from error
+            late = time.monotonic() - begun_s > self._connect_timeout_s + _LATE_S
+            raise _translated(error, late=late) from error
         return WireAnswer(response.status_code, response.headers, body)
 
     async def close(self) -> None:
@@ -114,11 +128,14 @@ def _encoded(headers: Sequence[Header]) -> list[tuple[bytes, bytes]]:
     ]
 
 
-def _translated(error: Exception) -> WireError:
-    """The transport names any broken connection a ConnectTimeout; its cause tells whether anything was sent."""
+def _translated(error: Exception, *, late: bool) -> WireError:
+    """The transport names any broken connection a ConnectTimeout; its cause tells whether anything was sent.
+
+    `late`: it came later than a connection's own limit would have ended it.
+    """
     cause = error.__cause__ or error
     if isinstance(cause, _NOT_SENT):
-        return WireError("connect", str(cause))
+        return WireError("connect", str(cause), fair=not late)
     if isinstance(cause, _BROKEN):
         return WireError("reset", str(cause) or type(cause).__name__)
     return WireError("bad-answer", str(cause) or type(cause).__name__)
