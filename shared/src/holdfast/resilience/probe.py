@@ -54,11 +54,9 @@ class Prober:
         try:
             async with asyncio.timeout(self._settings.limit_s):
                 answer = await self._wire.exchange("GET", replica.url + self._settings.path, (), b"")
-        except TimeoutError:
+        except (TimeoutError, WireError) as error:
             good = None if loop.time() - begun_s > self._settings.limit_s + self._settings.stall_s else False
-        except WireError as error:
-            good = False if error.fair else None
-            if error.broken_off:
+            if isinstance(error, WireError) and error.broken_off:
                 replica.pace.broke_off()
         else:
             good = answer.status < 500
