@@ -19,6 +19,7 @@ def test_compose_runs_the_same_servers_with_the_same_bounds() -> None:
     assert compose["elasticsearch"]["image"] == f"elasticsearch:{versions.ELASTICSEARCH_VERSION}"
     for name, heap in (("kafka", versions.KAFKA_HEAP_MB), ("elasticsearch", versions.ELASTICSEARCH_HEAP_MB)):
         assert set(re.findall(r"-Xm[sx]\w+", texts[name])) == {f"-Xms{heap}m", f"-Xmx{heap}m"}, name
+        assert "-XX:TieredStopAtLevel=1" in texts[name], name
     assert f"max_connections={versions.POSTGRES_MAX_CONNECTIONS}" in texts["postgres"]
     first, last = versions.PORTS["gateway-1"], versions.PORTS["gateway-2"]
     assert compose["gateway"]["ports"] == [f"127.0.0.1:{first}-{last}:{first}"]

@@ -234,6 +234,17 @@ async def test_after_a_broken_connection_the_next_calls_go_to_the_other_replica(
     assert len(server.seen) == 1
 
 
+async def test_without_probes_nobody_would_end_it_so_a_broken_connection_makes_none_the_last_choice(
+    server: Serve, other_server: Serve, switch_off: Callable[..., None]
+) -> None:
+    switch_off("probe")
+    async with client_of(server, other_server) as client:
+        await server.stop()
+        for _ in range(6):
+            await get(client)
+        assert {replica.pace.slowest_s for replica in client.replicas.current()} == {0.02}
+
+
 async def test_a_connection_not_made_while_this_process_stood_still_does_not_count(full_backlog: str) -> None:
     client = OutboundClient("query-service", full_backlog, QUERY_CLIENT)
     (replica,) = client.replicas.current()

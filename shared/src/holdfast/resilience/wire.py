@@ -21,8 +21,8 @@ Header = tuple[str, str]
 _OURS = frozenset({"host", "content-length", "connection", "transfer-encoding", "keep-alive", "te", "upgrade"})
 _PLAIN = re.compile(r"[A-Za-z0-9/%:@!$&'()*+,;=\-._~?]*")
 _NOT_SENT = (aiohttp.ClientConnectorError, aiohttp.ConnectionTimeoutError)
-_LATE_S = 0.005  # a limit kept this much late was kept by a loop too busy to time others by; usual are 1 to 2 ms
 _BROKEN = (aiohttp.ClientConnectionError, aiohttp.ClientPayloadError, OSError)
+_LATE_S = 0.005  # a limit kept this much late was kept by a loop too busy to time others by; usual are 1 to 2 ms
 
 
 def _timeout(connect_s: float) -> dict[str, dict[str, float | None]]:
@@ -85,8 +85,8 @@ class Wire:
         except WireError:
             raise
         except Exception as error:  # whatever the libraries raise: one kind of error leaves this module
-            late = time.monotonic() - begun_s > self._connect_timeout_s + _LATE_S
-            raise _translated(error, late=late) from error
+            limit_s = self._connect_timeout_s if timeout is self._timeout else NAIVE_TIMEOUT_S
+            raise _translated(error, late=time.monotonic() - begun_s > limit_s + _LATE_S) from error
         return WireAnswer(response.status_code, response.headers, body)
 
     async def close(self) -> None:
