@@ -61,6 +61,19 @@ class Shop:
         finally:
             self._http.post("/_aliases", json={"actions": [{"add": place}]}).raise_for_status()
 
+    def create_unallocated(self, topic: Any) -> None:
+        """Create the index anew, known while no node holds its shard, as for a moment after a restart."""
+        index = documents.index_name(self.namespace, topic, "0")
+        self._http.delete(f"/{index}").raise_for_status()
+        definition = documents.index_definition(topic)
+        definition["settings"]["index"]["routing.allocation.require._name"] = "nobody"
+        definition["aliases"] = {documents.alias(self.namespace, topic): {}}
+        self._put(f"/{index}?wait_for_active_shards=0", definition)
+
+    def allocate(self, topic: Any) -> None:
+        index = documents.index_name(self.namespace, topic, "0")
+        self._put(f"/{index}/_settings", {"index.routing.allocation.require._name": None})
+
     def close(self) -> None:
         self._http.close()
         stores.delete_indices(self.url, self.namespace)

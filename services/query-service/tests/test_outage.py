@@ -17,10 +17,10 @@ async def timed(client: httpx.AsyncClient, path: str = "/api/products", **header
     return answer, time.monotonic() - began
 
 
-async def healed(client: httpx.AsyncClient) -> float:
+async def healed(client: httpx.AsyncClient, path: str = "/api/products") -> float:
     """Seconds until the first 200, at most 10."""
     began = time.monotonic()
-    while (await client.get("/api/products")).status_code != 200:
+    while (await client.get(path)).status_code != 200:
         assert time.monotonic() - began < 10
         await asyncio.sleep(0.05)
     return time.monotonic() - began
@@ -113,6 +113,18 @@ async def test_it_starts_without_elasticsearch_and_serves_once_that_is_there(sho
         await asyncio.sleep(0.5)
         await link.start()
         assert await healed(client) < 6
+
+
+async def test_it_is_not_there_again_before_it_has_opened_what_is_searched(goods_only: Any, serve: Any) -> None:
+    goods_only.create_unallocated("products")
+    async with serve(goods_only, freshness_every_s=0.1) as client:
+        ends_s = time.monotonic() + 1
+        while time.monotonic() < ends_s:
+            assert (await client.get("/readyz")).status_code == 503
+            await asyncio.sleep(0.05)
+        goods_only.allocate("products")
+        assert await healed(client, "/readyz") < 6
+        assert (await client.get("/api/products")).status_code == 200
 
 
 async def test_more_calls_than_the_bulkhead_holds_are_shed_with_retry_after(shop: Any, link: Any, serve: Any) -> None:
