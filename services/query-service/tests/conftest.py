@@ -35,12 +35,14 @@ class Shop:
             self.create_index(topic, "0", behind_alias=True)
         self._put(f"/{documents.watermarks_index(self.namespace)}", documents.watermarks_definition())
 
-    def create_index(self, topic: Any, suffix: str, *, behind_alias: bool) -> str:
+    def create_index(self, topic: Any, suffix: str, *, behind_alias: bool, allocated: bool = True) -> str:
         name = documents.index_name(self.namespace, topic, suffix)
         aliases = {documents.alias(self.namespace, topic): {}} if behind_alias else {}
         definition = documents.index_definition(topic)
         definition["settings"]["index"]["refresh_interval"] = "-1"  # a search sees what a test refreshes, nothing else
-        self._put(f"/{name}", {**definition, "aliases": aliases})
+        if not allocated:
+            definition["settings"]["index"]["routing.allocation.require._name"] = "nobody"
+        self._put(f"/{name}?wait_for_active_shards={int(allocated)}", {**definition, "aliases": aliases})
         return name
 
     def swap(self, topic: Any, old: str, new: str) -> None:
@@ -63,12 +65,8 @@ class Shop:
 
     def create_unallocated(self, topic: Any) -> None:
         """Create the index anew, known while no node holds its shard, as for a moment after a restart."""
-        index = documents.index_name(self.namespace, topic, "0")
-        self._http.delete(f"/{index}").raise_for_status()
-        definition = documents.index_definition(topic)
-        definition["settings"]["index"]["routing.allocation.require._name"] = "nobody"
-        definition["aliases"] = {documents.alias(self.namespace, topic): {}}
-        self._put(f"/{index}?wait_for_active_shards=0", definition)
+        self._http.delete(f"/{documents.index_name(self.namespace, topic, '0')}").raise_for_status()
+        self.create_index(topic, "0", behind_alias=True, allocated=False)
 
     def allocate(self, topic: Any) -> None:
         index = documents.index_name(self.namespace, topic, "0")
