@@ -13,7 +13,6 @@ from typing import Any
 import pytest
 
 from holdfast.resilience.addresses import DnsName
-from holdfast.resilience.attempt import Answer, AttemptSeen
 from holdfast.resilience.client import OutboundClient
 from holdfast.resilience.clock import FakeClock
 from holdfast.resilience.deadline import Deadline
@@ -29,6 +28,7 @@ from holdfast.resilience.settings import (
     ClientSettings,
     RetrySettings,
 )
+from holdfast.resilience.wire import Answer
 
 FAST = CallPolicy(attempt_timeout_s=0.1)
 Serve = Any  # the conftest's scripted server
@@ -519,21 +519,21 @@ async def test_cancelled_at_any_moment_a_call_gives_everything_back(server: Serv
 
 
 async def test_each_attempt_is_seen_by_the_metrics(server: Serve, other_server: Serve) -> None:
-    seen: list[AttemptSeen] = []
+    seen: list[tuple[str, str, int, str, Outcome, float]] = []
     server.always(502)
     await other_server.stop()
     urls = f"{server.url},http://127.0.0.1:1"
-    client = OutboundClient("query-service", urls, QUERY_CLIENT, observe=seen.append)
+    client = OutboundClient("query-service", urls, QUERY_CLIENT, observe=lambda *attempt: seen.append(attempt))
     try:
         await get(client)
     finally:
         await client.close()
-    assert {(one.dependency, one.ended, one.outcome) for one in seen} == {
+    assert {(dependency, ended, outcome) for dependency, _, _, ended, outcome, _ in seen} == {
         ("query-service", "502", Outcome.FAILURE),
         ("query-service", "connect", Outcome.FAILURE),
     }
-    assert sorted(one.number for one in seen) == [1, 2]
-    assert all(0 <= one.seconds < 1 for one in seen)
+    assert sorted(number for _, _, number, _, _, _ in seen) == [1, 2]
+    assert all(0 <= seconds < 1 for *_, seconds in seen)
 
 
 async def test_an_open_breaker_is_found_before_waiting_for_a_place(server: Serve) -> None:

@@ -9,13 +9,13 @@ from typing import Any
 
 import pytest
 
-from holdfast.resilience.attempt import Answer
 from holdfast.resilience.client import OutboundClient
 from holdfast.resilience.deadline import Deadline
 from holdfast.resilience.dependencies import Dependencies
 from holdfast.resilience.errors import DependencyUnavailable
 from holdfast.resilience.policy import CallPolicy
 from holdfast.resilience.settings import CHECKOUT, QUERY_CLIENT, READ
+from holdfast.resilience.wire import Answer
 
 Processes = Any  # the conftest's pair of server processes
 

@@ -10,7 +10,6 @@ from typing import Any
 import pytest
 
 from holdfast.resilience.admission import Admission, Priority
-from holdfast.resilience.attempt import Answer
 from holdfast.resilience.breaker import CircuitBreaker
 from holdfast.resilience.bulkhead import Bulkhead
 from holdfast.resilience.client import OutboundClient
@@ -18,7 +17,7 @@ from holdfast.resilience.clock import FakeClock
 from holdfast.resilience.deadline import Deadline
 from holdfast.resilience.errors import BulkheadFull, DeadlineExceeded, DependencyUnavailable, Overloaded
 from holdfast.resilience.policy import CallPolicy
-from holdfast.resilience.protections import ALL, NAIVE_TIMEOUT_S, Protections, UnknownProtection, parse_protections
+from holdfast.resilience.protections import ALL, Protections, UnknownProtection, parse_protections
 from holdfast.resilience.settings import (
     QUERY_CLIENT,
     AdmissionSettings,
@@ -26,6 +25,7 @@ from holdfast.resilience.settings import (
     BulkheadSettings,
     ProbeSettings,
 )
+from holdfast.resilience.wire import Answer
 
 PATIENT = CallPolicy(attempt_timeout_s=2)
 ONCE = CallPolicy(attempt_timeout_s=2, retry=False)
@@ -81,21 +81,16 @@ def test_exactly_those_are_off_that_were_switched_off_last() -> None:
     protections.switch_off(["cache", "breaker"])
     assert protections.off == ["breaker", "cache"]
     protections.switch_off(["probe"])
-    assert [name for name in ALL if not protections.on(name)] == ["probe"]
+    assert [name for name in ALL if name not in protections.on] == ["probe"]
 
 
 @pytest.mark.parametrize("left", ALL)
-def test_attempts_have_a_second_only_once_nothing_is_on(left: Any) -> None:
-    protections = Protections()
-    protections.switch_off(set(ALL) - {left})
-    assert (protections.attempt_timeout_s(0.25), protections.attempt_timeout_s(None)) == (0.25, None)
-    protections.switch_off(ALL)
-    assert (protections.attempt_timeout_s(0.25), protections.attempt_timeout_s(None)) == (NAIVE_TIMEOUT_S,) * 2
-
-
-async def test_with_every_protection_off_an_attempt_waits_for_a_second(server: Serve, switch_off: SwitchOff) -> None:
+async def test_an_attempt_waits_for_a_second_only_once_nothing_is_on(
+    server: Serve, switch_off: SwitchOff, left: Any
+) -> None:
     hang(server, 0.4)
     async with client_of(server) as client:
+        switch_off(*set(ALL) - {left})
         with pytest.raises(DependencyUnavailable):
             await get(client, HASTY)
         switch_off(*ALL)

@@ -190,9 +190,9 @@ async def test_losing_a_replica_ends_its_watched_calls_at_once_and_no_others() -
     ends: dict[str, str] = {}
 
     async def call(label: str, replica: Replica, seconds: float) -> None:
-        limit = Limit(seconds, "query")
+        limit = Limit(seconds, "query", watches=replica.watches)
         try:
-            with limit, replica.watches.watched(limit):
+            with limit:
                 await asyncio.sleep(10)
         except DeadlineExceeded:
             ends[label] = "lost" if limit.lost else "timeout"
@@ -212,10 +212,10 @@ async def test_losing_a_replica_ends_its_watched_calls_at_once_and_no_others() -
 
 async def test_a_call_that_is_just_timing_out_is_not_said_to_be_lost() -> None:
     replica = make("http://a:1").current()[0]
-    limit = Limit(0.01, "query")
+    limit = Limit(0.01, "query", watches=replica.watches)
 
     async def call() -> None:
-        with limit, replica.watches.watched(limit):
+        with limit:
             try:
                 await asyncio.sleep(5)
             finally:

@@ -93,7 +93,7 @@ class Storage:
         loop = asyncio.get_running_loop()
         while True:
             next_s = loop.time() + _WATCH_EVERY_S
-            if PROTECTIONS.on("probe"):
+            if "probe" in PROTECTIONS.on:
                 answers = await self._look()
                 for guard in self.guards.values():
                     if answers:

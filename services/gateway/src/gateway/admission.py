@@ -64,7 +64,7 @@ class Rates:
 
         Raises Problem 429 `rate-limited` with these headers and Retry-After.
         """
-        if not PROTECTIONS.on("rate-limit"):
+        if "rate-limit" not in PROTECTIONS.on:
             return {}
         if route.path == "/api/sessions":
             address = request.client.host if request.client else ""

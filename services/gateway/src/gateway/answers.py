@@ -8,8 +8,8 @@ from typing import Final
 import orjson
 from fastapi.responses import Response
 
-from holdfast.resilience.attempt import Answer
 from holdfast.resilience.errors import retry_after
+from holdfast.resilience.wire import Answer
 from holdfast.service.problems import MEDIA_TYPE, Problem
 
 WRITE_MODEL: Final = "write-model"

@@ -13,10 +13,10 @@ from prometheus_client import CollectorRegistry, Counter
 from gateway.answers import NO_READ_MODEL, age_of, from_cache
 from gateway.call import Call, cache_key
 from gateway.routing import Route
-from holdfast.resilience.attempt import Answer
 from holdfast.resilience.cache import Cache, Fetched, Hit
 from holdfast.resilience.deadline import Deadline
 from holdfast.resilience.protections import NAIVE_TOTAL_S, PROTECTIONS
+from holdfast.resilience.wire import Answer
 
 Ask = Callable[[Call], Awaitable[Answer]]
 _SOONER_MS: Final = 30
@@ -39,7 +39,7 @@ class Catalogue:
     def kept(self, call: Call, ask: Ask) -> Response | None:
         """An answer without waiting: fresh, or stale while it is asked for anew. None: `fetch` it."""
         settings = call.route.cache
-        if settings is None or wants_its_own(call) or not PROTECTIONS.on("cache"):
+        if settings is None or wants_its_own(call) or "cache" not in PROTECTIONS.on:
             return None
         hit = self._cache.find(call.cache_key, settings, _fetching(call, ask))
         return None if hit is None else self._told(call.route, hit)
@@ -54,7 +54,7 @@ class Catalogue:
 
         Raises what `ask` raises, or DeadlineExceeded.
         """
-        if not PROTECTIONS.on("cache"):
+        if "cache" not in PROTECTIONS.on:
             self._cache.clear()  # switched on again it begins empty, so that runs to compare begin alike
             return await ask(call)
         self._answers.labels(call.route.name, "fetched").inc()
@@ -76,7 +76,7 @@ class Catalogue:
     def when_shed(self, route: Route, path: str, query: str) -> Response | None:
         """What is kept for a read that there is no room for: a shopper is better off with it than with a 503, and it
         costs no more."""
-        if route.cache is None or not PROTECTIONS.on("cache"):
+        if route.cache is None or "cache" not in PROTECTIONS.on:
             return None
         hit = self._cache.at_hand(cache_key(path, query), route.cache)
         return None if hit is None else self._told(route, hit)
@@ -86,7 +86,7 @@ class Catalogue:
 
     def _last_good(self, call: Call) -> Hit[Answer] | None:
         settings = call.route.cache
-        if settings is None or not PROTECTIONS.on("cache"):
+        if settings is None or "cache" not in PROTECTIONS.on:
             return None
         return self._cache.on_error(call.cache_key, settings)
 
@@ -107,7 +107,7 @@ def _fetching(call: Call, ask: Ask) -> Callable[[], Awaitable[Fetched[Answer]]]:
 
     async def fetch() -> Fetched[Answer]:
         headers = tuple(header for header in call.headers if header[0].lower() != _OF_A_CALLER)
-        total_s = call.route.budget.total_s if PROTECTIONS.on("deadline") else NAIVE_TOTAL_S
+        total_s = call.route.budget.total_s if "deadline" in PROTECTIONS.on else NAIVE_TOTAL_S
         deadline = Deadline.after(total_s).shortened_by(_SOONER_MS)
         return _fetched(await ask(replace(call, headers=headers, consistency_token=None, deadline=deadline)))
 

@@ -15,12 +15,12 @@ from gateway.call import Call
 from gateway.catalogue import Catalogue, wants_its_own
 from gateway.routing import Lane, Route
 from holdfast.contracts.consistency import HEADER as CONSISTENCY_TOKEN
-from holdfast.resilience.attempt import Answer
 from holdfast.resilience.bulkhead import Bulkhead
 from holdfast.resilience.client import OutboundClient
 from holdfast.resilience.deadline import Deadline
 from holdfast.resilience.errors import ResilienceError
 from holdfast.resilience.protections import PROTECTIONS
+from holdfast.resilience.wire import Answer
 from holdfast.service.problems import Problem
 
 BEHIND: Final = 425  # query-service: the version of the token is not there in time (INTERNALS)
@@ -161,7 +161,7 @@ class Forwarder:
 
 
 def _has_write_model(route: Route) -> bool:
-    return route.fallback.write_model and PROTECTIONS.on("fallback")
+    return route.fallback.write_model and "fallback" in PROTECTIONS.on
 
 
 def _good(answer: Answer, service: str) -> Answer:

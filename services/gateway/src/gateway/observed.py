@@ -7,9 +7,9 @@ from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily
 from prometheus_client.registry import Collector
 
 from holdfast.resilience.admission import Admission
-from holdfast.resilience.attempt import AttemptSeen
 from holdfast.resilience.breaker import CLOSED, OPEN
 from holdfast.resilience.client import OutboundClient
+from holdfast.resilience.outcome import Outcome
 
 
 class OutboundMetrics:
@@ -36,9 +36,11 @@ class OutboundMetrics:
             registry=registry,
         )
 
-    def attempt(self, seen: AttemptSeen) -> None:
-        self._attempts.labels(seen.dependency, seen.replica, str(seen.number), seen.ended).inc()
-        self._seconds.labels(seen.dependency).observe(seen.seconds)
+    def attempt(
+        self, dependency: str, replica: str, number: int, ended: str, _outcome: Outcome, seconds: float
+    ) -> None:
+        self._attempts.labels(dependency, replica, str(number), ended).inc()
+        self._seconds.labels(dependency).observe(seconds)
 
     def breaker_changed(self, name: str, _old: str, new: str) -> None:
         self._breakers.labels(name).set({CLOSED: 0, OPEN: 2}.get(new, 1))

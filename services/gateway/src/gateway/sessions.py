@@ -15,7 +15,7 @@ from gateway.call import Call
 from gateway.forwarding import Forwarder
 from holdfast.contracts.http import NewSession
 from holdfast.contracts.messages import rfc3339
-from holdfast.resilience.attempt import Answer
+from holdfast.resilience.wire import Answer
 from holdfast.service.problems import Problem
 from holdfast.service.responses import json_response
 from holdfast.service.tokens import Role, TokenSigner

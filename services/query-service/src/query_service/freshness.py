@@ -136,7 +136,7 @@ class WatermarkWatch:
             log.info("elasticsearch_answers")
         self.answers = True
         self._answered_at_s = time.monotonic()
-        if PROTECTIONS.on("probe"):
+        if "probe" in PROTECTIONS.on:
             if limit.slow:
                 self._guard.breaker.probe_late()
             else:
@@ -151,7 +151,7 @@ class WatermarkWatch:
         if self.answers:
             log.warning("elasticsearch_away", error=type(error).__name__)
         self.answers = False
-        if PROTECTIONS.on("probe"):
+        if "probe" in PROTECTIONS.on:
             self._guard.probe_missed()
 
     async def _oldest(self) -> datetime | None:

@@ -52,7 +52,7 @@ class WaitGate:
 
     def enter(self) -> int | None:
         """A turn to wait now, to be given to `leave` once; None: do not wait."""
-        if not PROTECTIONS.on("breaker"):
+        if "breaker" not in PROTECTIONS.on:
             return self._generation
         if self._behind():
             return None

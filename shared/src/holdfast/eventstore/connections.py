@@ -110,7 +110,7 @@ class ConnectionPool:
         Raises `PoolExhausted`, `DatabaseUnavailable`, or `DatabaseTimeout` when the deadline runs out while connecting.
         """
         wait_s = deadline.remaining_s()
-        if PROTECTIONS.on("bulkhead"):
+        if "bulkhead" in PROTECTIONS.on:
             wait_s = min(self.settings.acquire_timeout_s, wait_s)
         try:
             async with asyncio.timeout(wait_s):

@@ -19,7 +19,7 @@ deadline. The pieces, one small module each:
                 .attempts; await client.close()
     replicas    replicas.pick(): the one with the fewest calls times the slowest probe, see pace and probe
     dependencies  dependencies = Dependencies("gateway"); dependencies.add(client_or_guard); dependencies.status()
-    protections  PROTECTIONS.on("breaker"), PROTECTIONS.switch_off(["breaker", "cache"])
+    protections  "breaker" in PROTECTIONS.on, PROTECTIONS.switch_off(["breaker", "cache"])
     settings    every value with its unit and reason
     clock       FakeClock for tests
 """

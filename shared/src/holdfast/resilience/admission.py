@@ -115,7 +115,7 @@ class Admission:
             self._hand_over()
 
     async def _enter(self, priority: Priority) -> None:
-        if self._has_room(priority) or not PROTECTIONS.on("shedding"):
+        if self._has_room(priority) or "shedding" not in PROTECTIONS.on:
             self.in_flight += 1
             return
         if self.waiting >= self._settings.queue and not self._displace(priority):

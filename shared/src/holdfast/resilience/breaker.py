@@ -14,7 +14,7 @@ import pybreaker
 
 from holdfast.resilience.clock import SYSTEM_CLOCK, Clock
 from holdfast.resilience.errors import DependencyUnavailable, retry_after
-from holdfast.resilience.outcome import ClassifyError, Outcome, errors_are_failures
+from holdfast.resilience.outcome import FAILURE, NEUTRAL, SLOW, SUCCESS, ClassifyError, Outcome, errors_are_failures
 from holdfast.resilience.protections import PROTECTIONS
 from holdfast.resilience.settings import BreakerSettings
 from holdfast.resilience.tally import Tally
@@ -46,14 +46,14 @@ class Permit:
         self.ends_s = ends_s
 
     def success(self) -> None:
-        self.settle(Outcome.SUCCESS)
+        self.settle(SUCCESS)
 
     def failure(self) -> None:
-        self.settle(Outcome.FAILURE)
+        self.settle(FAILURE)
 
     def neutral(self) -> None:
         """The call said nothing about the dependency (cancelled, shed, refused locally): the permit is given back."""
-        self.settle(Outcome.NEUTRAL)
+        self.settle(NEUTRAL)
 
     def settle(self, outcome: Outcome) -> None:
         if not self._settled:
@@ -155,7 +155,7 @@ class CircuitBreaker:
     @property
     def admits(self) -> bool:
         """Whether `acquire` would give a permit now; changes no state."""
-        if self.state == CLOSED or not PROTECTIONS.on("breaker"):
+        if self.state == CLOSED or "breaker" not in PROTECTIONS.on:
             return True
         now_s = self._clock.now()
         if self.state == OPEN:
@@ -210,14 +210,14 @@ class CircuitBreaker:
         """An active probe was answered, but late: neither good nor missed."""
         self._missed_probes = 0
         self._good_probes = 0
-        self._count_probe(Outcome.SLOW)
+        self._count_probe(SLOW)
 
     def probe_missed(self) -> bool:
         """An active probe was not answered. True when this was the miss that makes the replica count as lost."""
         self._missed_probes += 1
         self._good_probes = 0
         if self._missed_probes != self._settings.missed_probes:
-            self._count_probe(Outcome.FAILURE)
+            self._count_probe(FAILURE)
             return False
         if self.state != OPEN:
             self._open()
@@ -245,13 +245,13 @@ class CircuitBreaker:
             if permit not in self._leased:
                 return  # its lease ran out and was lent again
             self._leased.remove(permit)
-        if outcome is Outcome.NEUTRAL:
+        if outcome is NEUTRAL:
             return
         self._tally.record(outcome)
         self._latencies.record(self._clock.now() - permit.begun_s)
         if self.state == HALF_OPEN:
             self._judge_half_open(outcome)
-        elif outcome is not Outcome.SUCCESS and self.state == CLOSED and self._trips():
+        elif outcome is not SUCCESS and self.state == CLOSED and self._trips():
             self._open()  # (if it is open, breakers are switched off: this one is counted, but only time half-opens it)
 
     def _count_probe(self, outcome: Outcome) -> None:
@@ -261,7 +261,7 @@ class CircuitBreaker:
                 self._open()
 
     def _judge_half_open(self, outcome: Outcome) -> None:
-        if outcome is not Outcome.SUCCESS:
+        if outcome is not SUCCESS:
             self._open()
             return
         self._successes += 1
@@ -290,7 +290,7 @@ class CircuitBreaker:
         self.state = self._machine.current_state
 
     def _may_half_open(self, now_s: float) -> bool:
-        waits = self._waits_for_probe and PROTECTIONS.on("probe")
+        waits = self._waits_for_probe and "probe" in PROTECTIONS.on
         return now_s >= self._open_until_s and (self._good_probes >= self._settings.good_probes or not waits)
 
     def _half_open_room(self, now_s: float) -> bool:

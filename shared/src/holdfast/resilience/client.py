@@ -2,14 +2,15 @@
 
 import asyncio
 import random
-from collections.abc import Iterable
+from collections.abc import Awaitable, Callable, Iterable
 from contextlib import suppress
+from functools import partial
 from typing import NoReturn
 
 import orjson
 
 from holdfast.resilience.addresses import DnsName, Resolver, parse_urls
-from holdfast.resilience.attempt import Answer, Attempts, Call, Ending, Observe, Unanswered, ignore
+from holdfast.resilience.attempt import Attempts, Ending, Observe, Unanswered
 from holdfast.resilience.bulkhead import Bulkhead
 from holdfast.resilience.clock import SYSTEM_CLOCK, Clock
 from holdfast.resilience.deadline import Deadline
@@ -20,7 +21,10 @@ from holdfast.resilience.protections import NAIVE_ATTEMPTS, NAIVE_PAUSE_S, PROTE
 from holdfast.resilience.replicas import Replica, Replicas
 from holdfast.resilience.retry import RetryBudget, backoff_s
 from holdfast.resilience.settings import ClientSettings
-from holdfast.resilience.wire import Header, Wire
+from holdfast.resilience.wire import Answer, Header, Wire
+
+Attempt = Callable[[Replica, int], Awaitable[Ending]]
+"""The call, at this replica, as its attempt of this number."""
 
 _USEFUL_MS = 20  # a repeat with less than this left could not be answered
 _TIMER_GRAIN_MS = 5  # event loops round timers: one that ended this close to the deadline was the deadline's
@@ -41,7 +45,7 @@ class OutboundClient:
         *,
         clock: Clock = SYSTEM_CLOCK,
         rng: random.Random | None = None,
-        observe: Observe = ignore,
+        observe: Observe | None = None,
     ) -> None:
         self.name = name
         self.bulkhead = Bulkhead(name, settings.bulkhead)
@@ -96,49 +100,59 @@ class OutboundClient:
         over), BulkheadFull, or DependencyUnavailable with its reason (no replica took or answered it).
         """
         deadline.require(self.name)
-        call = Call(method, path, query, tuple(headers), content, deadline, policy)
+        target = f"{path}?{query}" if query else path
+        sent = tuple(headers)
         if not self.bulkhead.enter_at_once():
             self.replicas.require()  # nobody to send it to: say so at once, without waiting for a place
             await self.bulkhead.queue_up(deadline)
         try:
-            ask = self._with_retry if PROTECTIONS.on("retry-budget") else self._again_and_again
-            ending = await ask(call)
+            replica = self.replicas.pick()
+            self._budget.deposit()  # not for what nobody is there to take
+            ending = await self._attempts.make(method, target, sent, content, deadline, policy, replica, 1)
+            if isinstance(ending, Answer) and ending.status < 400:  # as nearly all are: nothing more to look at
+                return ending
+            attempt = partial(self._attempts.make, method, target, sent, content, deadline, policy)
+            if "retry-budget" in PROTECTIONS.on:
+                ending = await self._once_again(attempt, deadline, policy, replica, ending)
+            else:
+                ending = await self._again_and_again(attempt, deadline, policy, ending)
         finally:
             self.bulkhead.leave()
         return ending if isinstance(ending, Answer) else self._no_answer(ending, deadline)
 
-    async def _with_retry(self, call: Call) -> Ending:
-        replica = self.replicas.pick()
-        self._budget.deposit()  # not for what nobody is there to take
-        first = await self._attempts.make(call, replica, 1)
-        if not _worth_repeating(first, call.policy):
+    async def _once_again(
+        self, attempt: Attempt, deadline: Deadline, policy: CallPolicy, replica: Replica, first: Ending
+    ) -> Ending:
+        """At another replica if there is one, as far as that is harmless and the retry budget and the time allow."""
+        if not _worth_repeating(first, policy):
             return first
         other = self._next(replica, first)
         # What no replica has seen yet is new to the other one, and need not wait.
         pause_s = 0.0 if _unsent(first) and other is not replica else backoff_s(self._settings.retry, self._rng.random)
-        if other is None or call.deadline.remaining_s() < pause_s + _USEFUL_MS / 1000 or not self._budget.withdraw():
+        if other is None or deadline.remaining_s() < pause_s + _USEFUL_MS / 1000 or not self._budget.withdraw():
             return first
         await asyncio.sleep(pause_s)
         other = self._next(replica, first)
-        return first if other is None else await self._repeat(call, other, first)
+        return first if other is None else await self._repeat(attempt, other, first)
 
-    async def _again_and_again(self, call: Call) -> Ending:
+    async def _again_and_again(
+        self, attempt: Attempt, deadline: Deadline, policy: CallPolicy, ending: Ending
+    ) -> Ending:
         """Without a budget: any failure again, at whatever replica, while a harmless repeat and its time are left."""
-        ending = await self._attempts.make(call, self.replicas.pick(), 1)
         for number in range(2, NAIVE_ATTEMPTS + 1):
-            if not _failed_harmlessly(ending, call.policy) or call.deadline.remaining_s() < NAIVE_PAUSE_S:
+            if not _failed_harmlessly(ending, policy) or deadline.remaining_s() < NAIVE_PAUSE_S:
                 break
             await asyncio.sleep(NAIVE_PAUSE_S)
             try:
                 replica = self.replicas.pick()
             except DependencyUnavailable:
                 break
-            ending = await self._repeat(call, replica, ending, number)
+            ending = await self._repeat(attempt, replica, ending, number)
         return ending
 
-    async def _repeat(self, call: Call, replica: Replica, first: Ending, number: int = 2) -> Ending:
+    async def _repeat(self, attempt: Attempt, replica: Replica, first: Ending, number: int = 2) -> Ending:
         try:
-            second = await self._attempts.make(call, replica, number)
+            second = await attempt(replica, number)
         except DeadlineExceeded:
             return first
         if isinstance(second, Answer) and _met_itself(second):

@@ -10,7 +10,7 @@ from holdfast.resilience.clock import SYSTEM_CLOCK, Clock
 from holdfast.resilience.deadline import Deadline
 from holdfast.resilience.errors import DeadlineExceeded, DependencyUnavailable, Reason, ResilienceError
 from holdfast.resilience.limit import STALL_S, Limit
-from holdfast.resilience.outcome import ClassifyError, Outcome, errors_are_failures
+from holdfast.resilience.outcome import FAILURE, NEUTRAL, SUCCESS, ClassifyError, Outcome, errors_are_failures
 from holdfast.resilience.settings import GuardSettings
 from holdfast.resilience.watches import Watches
 
@@ -61,15 +61,20 @@ class Guard:
                 return self._judge(error, fair=given_s >= self._settings.fair_chance_s and not held_up)
 
             with self.breaker.acquire(classify=judge, lease_s=lease_s) as permit:
-                limit = Limit(given_s if enforce else None, self.name, slow_after_s=self._settings.slow_after_s)
+                limit = Limit(
+                    given_s if enforce else None,
+                    self.name,
+                    slow_after_s=self._settings.slow_after_s,
+                    watches=self._watches,
+                )
                 try:
-                    with limit, self._watches.watched(limit):
+                    with limit:
                         yield deadline
                 except DeadlineExceeded as error:
                     if limit.lost:
                         raise self.unavailable("lost") from error
                     raise
-                permit.settle(limit.judge(Outcome.SUCCESS))
+                permit.settle(limit.judge(SUCCESS))
 
     def probe_missed(self) -> None:
         """Whoever probes the store got no answer. The miss that is too many also ends what is in flight: it raises
@@ -85,9 +90,9 @@ class Guard:
     def _judge(self, error: BaseException, *, fair: bool) -> Outcome:
         if isinstance(error, DeadlineExceeded):
             own = error.dependency in (None, self.name) and fair
-            return Outcome.FAILURE if own else Outcome.NEUTRAL
+            return FAILURE if own else NEUTRAL
         if isinstance(error, DependencyUnavailable):
-            return Outcome.FAILURE if error.dependency == self.name else Outcome.NEUTRAL
+            return FAILURE if error.dependency == self.name else NEUTRAL
         if isinstance(error, ResilienceError):
-            return Outcome.NEUTRAL  # another protection's refusal
+            return NEUTRAL  # another protection's refusal
         return self._classify(error)

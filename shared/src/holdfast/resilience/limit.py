@@ -13,10 +13,10 @@ from types import TracebackType
 from typing import Final, Self
 
 from holdfast.resilience.errors import DeadlineExceeded
-from holdfast.resilience.outcome import Outcome
+from holdfast.resilience.outcome import SLOW, SUCCESS, Outcome
 
 LATE_S: Final = 0.02
-"""A timer that fires this much late shows a loop too busy to time others by; a healthy one's is late by 1 to 2 ms."""
+"""A timer that fires this much late shows a loop too busy to time others by; an idle one's is late by 1 to 7 ms."""
 
 STALL_S: Final = 0.1
 """A time limit that is kept this much late was kept by a loop that stood still: what ran out then says nothing."""
@@ -29,12 +29,31 @@ class Limit:
 
     After `seconds` (None: never) the block is cancelled, and DeadlineExceeded(dependency) comes out of it; with nothing
     left it is not entered. Cancellation from outside passes through, and a TimeoutError of the block's own stays one.
-    `slow` tells afterwards whether it took over `slow_after_s` (None: never), `lost` whether `lose` ended it.
+    `slow` tells afterwards whether it took over `slow_after_s` (None: never), `lost` whether `lose` ended it. While the
+    block runs the limit is also among `watches`, for whoever learns that what it waits for is lost.
     """
 
-    __slots__ = ("_at_s", "_cancelling", "_dependency", "_limits", "_task", "due_s", "ended", "lost", "slow")
+    __slots__ = (
+        "_at_s",
+        "_cancelling",
+        "_dependency",
+        "_limits",
+        "_task",
+        "_watches",
+        "due_s",
+        "ended",
+        "lost",
+        "slow",
+    )
 
-    def __init__(self, seconds: float | None, dependency: str | None, *, slow_after_s: float | None = None) -> None:
+    def __init__(
+        self,
+        seconds: float | None,
+        dependency: str | None,
+        *,
+        slow_after_s: float | None = None,
+        watches: "set[Limit] | None" = None,
+    ) -> None:
         if seconds is not None and seconds <= 0:
             raise DeadlineExceeded(dependency)
         now_s = time.monotonic()
@@ -43,21 +62,32 @@ class Limit:
             at_s = now_s + slow_after_s
         self.due_s = at_s
         self._dependency = dependency
+        self._watches = watches
         self.ended = False
         self.lost = False
         self.slow = False
 
     def __enter__(self) -> Self:
-        self._limits = limits = _here.limits()
-        task = asyncio.current_task(limits.loop)
+        loop = asyncio.get_running_loop()
+        limits = _here.limits
+        if limits is None or limits.loop is not loop:
+            limits = _here.limits = Limits(loop)
+        task = asyncio.current_task(loop)
         assert task is not None
         self._task = task
         self._cancelling = task.cancelling()
-        limits.add(self)
+        self._limits = limits
+        limits.in_force.add(self)
+        if self.due_s < limits.rings_s:
+            limits.ring_at(self.due_s)
+        if self._watches is not None:
+            self._watches.add(self)
         return self
 
     def __exit__(self, type_: type[BaseException] | None, error: BaseException | None, _: TracebackType | None) -> None:
-        self._limits.lift(self)
+        self._limits.in_force.discard(self)
+        if self._watches is not None:
+            self._watches.discard(self)
         if not self.ended:
             return
         ours = self._task.uncancel() <= self._cancelling
@@ -77,7 +107,7 @@ class Limit:
 
     def judge(self, outcome: Outcome) -> Outcome:
         """A success that was slow is SLOW; everything else is what it was."""
-        return Outcome.SLOW if self.slow and outcome is Outcome.SUCCESS else outcome
+        return SLOW if self.slow and outcome is SUCCESS else outcome
 
     def ring(self, now_s: float) -> None:
         """It is due: slow from now on, or over."""
@@ -101,45 +131,32 @@ class Limits:
 
     def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
         self.loop = loop
-        self._limits: set[Limit] = set()
+        self.in_force: set[Limit] = set()
+        self.rings_s = math.inf
         self._timer: asyncio.TimerHandle | None = None
-        self._rings_s = math.inf
 
-    def add(self, limit: Limit) -> None:
-        self._limits.add(limit)
-        if limit.due_s < self._rings_s:
-            self._ring_at(limit.due_s)
-
-    def lift(self, limit: Limit) -> None:
-        self._limits.discard(limit)
-
-    def _ring_at(self, due_s: float) -> None:
+    def ring_at(self, due_s: float) -> None:
+        """Set the timer; one that is set already rings later, and is dropped."""
         if self._timer is not None:
             self._timer.cancel()
-        self._rings_s = due_s
+        self.rings_s = due_s
         self._timer = self.loop.call_later(max(0.0, due_s - time.monotonic()), self._ring)
 
     def _ring(self) -> None:
-        self._timer, self._rings_s = None, math.inf
+        self._timer, self.rings_s = None, math.inf
         now_s = time.monotonic()
-        for limit in self._limits:
+        for limit in self.in_force:
             if limit.due_s <= now_s + _TICK_S:
                 limit.ring(now_s)
-        first_s = min((limit.due_s for limit in self._limits), default=math.inf)
+        first_s = min((limit.due_s for limit in self.in_force), default=math.inf)
         if first_s < math.inf:
-            self._ring_at(first_s)
+            self.ring_at(first_s)
 
 
 class _Here(threading.local):
     """Each thread runs one loop at a time."""
 
-    _limits: Limits | None = None
-
-    def limits(self) -> Limits:
-        loop = asyncio.get_running_loop()
-        if self._limits is None or self._limits.loop is not loop:
-            self._limits = Limits(loop)
-        return self._limits
+    limits: Limits | None = None
 
 
 _here = _Here()

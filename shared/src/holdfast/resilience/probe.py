@@ -70,7 +70,7 @@ class Prober:
         loop = asyncio.get_running_loop()
         while True:
             begun_s = loop.time()
-            if PROTECTIONS.on("probe"):
+            if "probe" in PROTECTIONS.on:
                 await self.round()
             else:
                 self._forget()

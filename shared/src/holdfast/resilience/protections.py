@@ -55,31 +55,19 @@ def _known(name: str) -> Protection:
 class Protections:
     """Read at each use, so that a switch acts on the next call."""
 
-    __slots__ = ("_off",)
+    __slots__ = ("on",)
 
     def __init__(self) -> None:
-        self._off: frozenset[Protection] = frozenset()
-
-    def on(self, protection: Protection) -> bool:
-        return protection not in self._off
+        self.on: frozenset[Protection] = frozenset(ALL)  # (to look into a set costs less than to ask a method)
 
     @property
     def off(self) -> list[Protection]:
-        """Those that are off, in the order of `ALL`."""
-        return [protection for protection in ALL if protection in self._off]
-
-    @property
-    def any_on(self) -> bool:
-        """False in the control group."""
-        return len(self._off) < len(ALL)
+        """Those that are off, in the order of `ALL`; all of them in the control group."""
+        return [protection for protection in ALL if protection not in self.on]
 
     def switch_off(self, off: Iterable[Protection]) -> None:
         """From now on exactly these are off."""
-        self._off = frozenset(off)
-
-    def attempt_timeout_s(self, contained_s: float | None) -> float | None:
-        """How long one attempt may take now: `contained_s` (None: all that is left) unless nothing is on."""
-        return contained_s if self.any_on else NAIVE_TIMEOUT_S
+        self.on = frozenset(ALL).difference(off)
 
 
 PROTECTIONS: Final = Protections()

@@ -21,12 +21,10 @@ class RetryBudget:
         self._share = settings.budget
         self._reserve = settings.floor_per_s * settings.ttl_s
         self._requests = RollingCount(settings.ttl_s, _BUCKETS, clock)
+        self.deposit = self._requests.add  # itself, not a call around it, as every call does it
+        """A first attempt was made."""
         # A bucket more than the ttl has: what is forgotten has really been gone for a ttl.
         self._repeats = RollingCount(settings.ttl_s * (_BUCKETS + 1) / _BUCKETS, _BUCKETS + 1, clock)
-
-    def deposit(self) -> None:
-        """A first attempt was made."""
-        self._requests.add()
 
     def withdraw(self) -> bool:
         """Ask for one repeat: True, and it is counted, or False."""

@@ -14,6 +14,7 @@ import httpx
 from httpx_aiohttp import AiohttpTransport
 
 from holdfast.resilience.errors import Reason
+from holdfast.resilience.limit import LATE_S
 from holdfast.resilience.protections import NAIVE_TIMEOUT_S, PROTECTIONS
 
 Header = tuple[str, str]
@@ -22,7 +23,6 @@ _OURS = frozenset({"host", "content-length", "connection", "transfer-encoding", 
 _PLAIN = re.compile(r"[A-Za-z0-9/%:@!$&'()*+,;=\-._~?]*")
 _NOT_SENT = (aiohttp.ClientConnectorError, aiohttp.ConnectionTimeoutError)
 _BROKEN = (aiohttp.ClientConnectionError, aiohttp.ClientPayloadError, OSError)
-_LATE_S = 0.005  # a limit kept this much late was kept by a loop too busy to time others by; usual are 1 to 2 ms
 
 
 def _timeout(connect_s: float) -> dict[str, dict[str, float | None]]:
@@ -49,13 +49,18 @@ class WireError(Exception):
         return self.fair and self.reason in ("connect", "reset")
 
 
-@dataclass(frozen=True, slots=True)
-class WireAnswer:
-    """Status, headers (any case, repeats joined on reading) and the body as it came, still encoded."""
+@dataclass(slots=True)
+class Answer:
+    """A whole answer: status, headers (any case, repeats joined on reading) and the body as it came, still encoded.
+
+    Who chose the replica notes it, as host:port, and which attempt it came to.
+    """
 
     status: int
     headers: httpx.Headers
     body: bytes
+    replica: str = ""
+    attempts: int = 1
 
 
 class Wire:
@@ -71,9 +76,9 @@ class Wire:
         self._max_answer_bytes = max_answer_bytes
         self._transport = AiohttpTransport(verify=False, trust_env=False, client=self._session)
 
-    async def exchange(self, method: str, url: str, headers: Sequence[Header], content: bytes) -> WireAnswer:
+    async def exchange(self, method: str, url: str, headers: Sequence[Header], content: bytes) -> Answer:
         """Send and read the whole answer. Unbounded in time: the caller's deadline cancels it. Raises WireError."""
-        timeout = self._timeout if PROTECTIONS.any_on else _NAIVE_TIMEOUT
+        timeout = self._timeout if PROTECTIONS.on else _NAIVE_TIMEOUT
         begun_s = time.monotonic()
         request = httpx.Request(method, _plain(url), headers=_encoded(headers), content=content, extensions=timeout)
         try:
@@ -86,8 +91,8 @@ class Wire:
             raise
         except Exception as error:  # whatever the libraries raise: one kind of error leaves this module
             limit_s = self._connect_timeout_s if timeout is self._timeout else NAIVE_TIMEOUT_S
-            raise _translated(error, late=time.monotonic() - begun_s > limit_s + _LATE_S) from error
-        return WireAnswer(response.status_code, response.headers, body)
+            raise _translated(error, late=time.monotonic() - begun_s > limit_s + LATE_S) from error
+        return Answer(response.status_code, response.headers, body)
 
     async def close(self) -> None:
         await self._transport.aclose()

@@ -154,7 +154,7 @@ def _context(headers: Headers, own_s: float) -> tuple[RequestContext, InvalidTim
         deadline = Deadline.from_header(headers.get("x-request-timeout-ms"), at_most_s=own_s)
     except InvalidTimeout as error:
         invalid, deadline = error, Deadline.after(own_s)
-    if not PROTECTIONS.on("deadline"):
+    if "deadline" not in PROTECTIONS.on:
         deadline = Deadline.after(NAIVE_TOTAL_S)
     context = RequestContext(
         request_id=request_id_from(headers.get("x-request-id")),

@@ -55,7 +55,7 @@ class Passwords:
 
     async def _run(self, work: Callable[[], T]) -> T:
         with self._lock:
-            if self._held >= self._most and PROTECTIONS.on("bulkhead"):
+            if self._held >= self._most and "bulkhead" in PROTECTIONS.on:
                 raise BulkheadFull("argon2")
             self._held += 1
         # A caller that gives up while waiting takes its work out of the queue; work begun keeps its place to its end.

@@ -6,10 +6,10 @@ from typing import Any
 import orjson
 
 from command_service.domain.values import OrderId
-from holdfast.resilience.attempt import Answer
 from holdfast.resilience.client import OutboundClient
 from holdfast.resilience.deadline import Deadline
 from holdfast.resilience.settings import CHARGE
+from holdfast.resilience.wire import Answer
 from holdfast.service.context import current_or_none
 
 

@@ -133,11 +133,11 @@ class ReadIndex:
 
     @property
     def _timeout_s(self) -> float:
-        return PROTECTIONS.attempt_timeout_s(self._contained_s) or self._contained_s
+        return self._contained_s if PROTECTIONS.on else NAIVE_TIMEOUT_S
 
     async def _call(self, deadline: Deadline, ask: Callable[[], Awaitable[Any]]) -> Json:
         """Once, since retries live at the gateway; without retry budgets as often as client libraries do."""
-        attempts = 1 if PROTECTIONS.on("retry-budget") else NAIVE_ATTEMPTS
+        attempts = 1 if "retry-budget" in PROTECTIONS.on else NAIVE_ATTEMPTS
         for number in range(1, attempts):
             self._see_attempt(number)
             try:
