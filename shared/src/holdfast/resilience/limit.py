@@ -16,7 +16,7 @@ from holdfast.resilience.errors import DeadlineExceeded
 from holdfast.resilience.outcome import SLOW, SUCCESS, Outcome
 
 LATE_S: Final = 0.02
-"""A timer that fires this much late shows a loop too busy to time others by; an idle one's is late by 1 to 7 ms."""
+"""A timer that fires this much late shows a loop too busy to time others by; a healthy one's is late by 1 to 2 ms."""
 
 STALL_S: Final = 0.1
 """A time limit that is kept this much late was kept by a loop that stood still: what ran out then says nothing."""
