@@ -97,6 +97,19 @@ async def test_an_attempt_waits_for_a_second_only_once_nothing_is_on(
         assert (await get(client, HASTY)).status == 200
 
 
+async def test_an_attempt_without_a_limit_of_its_own_has_a_second_once_nothing_is_on(
+    server: Serve, switch_off: SwitchOff
+) -> None:
+    hang(server, 1.3)
+    checkout = CallPolicy(attempt_timeout_s=None, repeatable=False)
+    async with client_of(server) as client:
+        switch_off(*set(ALL) - {"probe"})
+        assert (await get(client, checkout)).status == 200
+        switch_off(*ALL)
+        with pytest.raises(DependencyUnavailable, match="timeout"):
+            await get(client, checkout)
+
+
 async def test_without_bulkheads_hanging_calls_pile_up_beyond_any_limit(
     server: Serve, http_reply: Callable[..., bytes], switch_off: SwitchOff
 ) -> None:
