@@ -19,9 +19,21 @@ async def test_a_product_is_read_from_the_query_service(shop: Any) -> None:
     assert shop.command.received == []
 
 
-async def test_the_query_string_goes_through_as_it_came(shop: Any) -> None:
-    await shop.call("GET", "/api/products?q=caf%C3%A9+mug&sort=-price&limit=5&in_stock=true")
-    assert shop.query.last.query == "q=caf%C3%A9+mug&sort=-price&limit=5&in_stock=true"
+async def test_what_is_validated_of_a_query_is_what_is_sent_on(shop: Any) -> None:
+    await shop.call("GET", "/api/products?q=caf%c3%a9+mug%09&sort=-price&limit=05&&in_stock=true&category=&cursor=%61")
+    assert shop.query.last.query == "cursor=a&in_stock=true&limit=5&q=caf%C3%A9%20mug&sort=-price"
+
+
+async def test_parameters_as_by_default_are_the_same_call(shop: Any) -> None:
+    shop.query.then(200, {"items": [], "next_cursor": None, "total": 0})
+    for query in ("", "?limit=20", "?sort=relevance&in_stock=false", "?q="):
+        assert (await shop.call("GET", f"/api/products{query}")).status_code == 200
+    assert [sent.query for sent in shop.query.received] == [""]
+
+
+async def test_a_star_goes_on_to_the_command_service(shop: Any) -> None:
+    await shop.call("DELETE", "/api/cart", "guest", headers={"If-Match": "*"})
+    assert shop.command.last.headers["if-match"] == "*"
 
 
 async def test_a_command_goes_to_the_command_service_byte_for_byte(shop: Any, kit: Any) -> None:

@@ -1,16 +1,10 @@
 """Whatever is sent is answered as API.md says, never by a 500."""
 
-from contextlib import suppress
 from typing import Any
 from uuid import uuid4
 
 import httpx
 import pytest
-from fastapi.exceptions import RequestValidationError
-from hypothesis import given
-from hypothesis import strategies as st
-
-from query_service.api.params import AllOrders, ProductList, SalesPeriod, parse
 
 LISTS = ["/api/products", "/api/orders", "/api/admin/orders", "/api/admin/customers"]
 
@@ -90,7 +84,7 @@ async def test_parameters_left_empty_in_a_form_count_as_not_given(client: httpx.
 
 
 async def test_bytes_that_are_no_text_are_harmless(client: httpx.AsyncClient) -> None:
-    assert (await client.get("/api/products?q=%ff%fe%f0")).status_code == 200
+    assert (await refused(client, "/api/products?q=%ff%fe%f0", {}))[0]["pointer"] == "?q"
     assert (await client.get("/api/products/%ff%fe")).status_code == 404
 
 
@@ -100,10 +94,3 @@ async def test_other_methods_and_paths_are_problems(client: httpx.AsyncClient) -
     answer = await client.get("/api/nothing")
     assert (answer.status_code, answer.json()["code"]) == (404, "not-found")
     assert (await client.get("/openapi.json")).status_code == 404
-
-
-@given(st.dictionaries(st.sampled_from(["q", "min_amount", "limit", "from", "to", "status", "x", "sort"]), st.text()))
-def test_any_parameters_are_read_or_refused(given_ones: dict[str, str]) -> None:
-    for model in (ProductList, AllOrders, SalesPeriod):
-        with suppress(RequestValidationError):
-            parse(model, list(given_ones.items()))

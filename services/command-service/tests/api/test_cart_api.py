@@ -156,6 +156,15 @@ async def test_a_command_for_another_version_does_nothing(service: Service) -> N
     assert await quantities(guest) == {"mug": 2}
 
 
+async def test_a_star_matches_a_cart_that_was_used(service: Service) -> None:
+    await service.product("mug")
+    guest, item, star = service.someone(), {"product_id": "mug", "quantity": 1}, {"If-Match": "*"}
+    assert refused(await guest.post("/api/cart/items", item, headers=star), 412, "version-mismatch")
+    assert (await guest.post("/api/cart/items", item)).json()["version"] == 1
+    assert (await guest.post("/api/cart/items", item, headers=star)).json()["version"] == 2
+    assert (await guest.delete("/api/cart", headers=star)).json()["version"] == 3
+
+
 async def test_a_repeat_is_recognised_before_its_version_is_compared(service: Service) -> None:
     await service.product("mug")
     guest = service.someone()

@@ -111,6 +111,14 @@ async def test_a_change_for_another_version_does_nothing(service: Service) -> No
     assert (await admin.put("/api/admin/products/mug/price", {"unit_amount": 1}, if_match=1)).status_code == 200
 
 
+async def test_a_star_matches_a_product_that_exists(service: Service) -> None:
+    await service.product("mug")
+    for product_id, status in (("mug", 200), ("ghost", 404)):
+        path = f"/api/admin/products/{product_id}/price"
+        answer = await service.admin().put(path, {"unit_amount": 1}, headers={"If-Match": "*"})
+        assert answer.status_code == status
+
+
 async def test_only_an_administrator_may(service: Service) -> None:
     calls = [
         ("POST", "/api/admin/products"),

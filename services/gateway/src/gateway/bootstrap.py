@@ -25,7 +25,6 @@ from gateway.lanes import CLIENT, make_lanes
 from gateway.lookup import RouteTable
 from gateway.observed import AdmissionMetrics, OutboundMetrics, PaceMetrics
 from gateway.ops import SERVICE, Operations, status_route
-from gateway.requestheaders import wants_no_cache
 from gateway.routes import FORWARDED, REGISTER_ROUTE, SIGN_IN_ROUTE
 from gateway.routing import READ, Route
 from gateway.sessions import Sessions
@@ -33,6 +32,8 @@ from gateway.settings import GatewaySettings, parse_status_urls
 from gateway.switches import GET_PROTECTIONS, PUT_PROTECTIONS, Switches
 from gateway.warming import warm
 from holdfast.contracts.http import NewSession
+from holdfast.contracts.inputs import InputInvalid, wants_no_cache
+from holdfast.contracts.query_parameters import canonical_query, parse_query
 from holdfast.resilience.admission import Admission
 from holdfast.resilience.cache import Cache
 from holdfast.resilience.client import OutboundClient
@@ -123,9 +124,13 @@ def _instead(table: RouteTable, catalogue: Catalogue) -> Instead:
 
     def instead(scope: Scope) -> Response | None:
         route = table.find(scope["method"], scope["path"])
-        if route is None or wants_no_cache(Headers(scope=scope)):
+        if route is None or wants_no_cache(Headers(scope=scope).getlist("cache-control")):
             return None
-        return catalogue.when_shed(route, scope["path"], scope["query_string"].decode("latin-1"))
+        try:
+            query = canonical_query(parse_query(route.query, scope["query_string"]))
+        except InputInvalid:
+            return None
+        return catalogue.when_shed(route, scope["path"], query)
 
     return instead
 

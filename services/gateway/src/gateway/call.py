@@ -12,8 +12,9 @@ Header = tuple[str, str]
 class Call:
     """One validated request.
 
-    `path` is plain ASCII, `query` as it came, `headers` what is forwarded but for the token, which stands apart.
-    `deadline` is the whole call's. `no_cache`: the caller wants an answer that was not kept.
+    `path` is plain ASCII, `query` canonical (`query_parameters.canonical_query`), `headers` what is forwarded but
+    for the token, which stands apart. `deadline` is the whole call's. `no_cache`: the caller wants an answer that was
+    not kept.
     """
 
     route: Route
@@ -31,5 +32,5 @@ class Call:
 
 
 def cache_key(path: str, query: str) -> str:
-    """The same for the same parameters in any order."""
-    return f"{path}?{'&'.join(sorted(query.split('&')))}"
+    """`query` is canonical: the same for the same parameters."""
+    return f"{path}?{query}"

@@ -6,9 +6,9 @@ from typing import Annotated, Any, Final
 
 from fastapi import Body, Path, Query
 
-from gateway.parameters import NoParameters
 from gateway.routing import CALLERS, PARTS, Route
 from holdfast.contracts.consistency import PATTERN
+from holdfast.contracts.query_parameters import NoParameters
 
 _REF: Final = "#/components/{}/{}"
 PROBLEM: Final = "ProblemBody"
@@ -24,8 +24,8 @@ REQUEST_HEADERS: Final[dict[str, dict[str, Any]]] = {
         "schema": {"type": "string", "pattern": "^[\\x21-\\x7e]{1,255}$"},
     },
     "If-Match": {
-        "description": "the command applies only to this version",
-        "schema": {"type": "string", "pattern": '^"(0|[1-9][0-9]{0,14})"$'},
+        "description": "the command applies only to this version; `*`: to any that exists",
+        "schema": {"type": "string", "pattern": '^("(0|[1-9][0-9]{0,14})"|[*])$'},
         "example": '"3"',
     },
     "Consistency-Token": {

@@ -4,10 +4,10 @@ The table's models do both, so that /openapi.json says what is accepted; skippin
 the hot path to what a pass-through needs.
 """
 
+import secrets
 from collections.abc import Awaitable, Callable, Collection, Coroutine, Mapping
 from dataclasses import dataclass
 from typing import Any, Final
-from urllib.parse import parse_qsl
 
 from fastapi import Request
 from fastapi.responses import Response
@@ -18,11 +18,25 @@ from starlette.types import Receive, Scope, Send
 from gateway.admission import Doorman, Rates
 from gateway.call import Call, Header
 from gateway.documented import endpoint_of, extra_of, responses_of
-from gateway.requestheaders import consistency_token, expected_version, idempotency_key, wants_no_cache
-from gateway.routing import PARTS, Route
+from gateway.routing import PARTS, KeyRule, Route
+from holdfast.contracts.consistency import ConsistencyTokenInvalid, decode_consistency
+from holdfast.contracts.inputs import (
+    InputInvalid,
+    parse_idempotency_key,
+    parse_if_match,
+    require_plain_json,
+    wants_no_cache,
+)
+from holdfast.contracts.query_parameters import canonical_query, parse_query
 from holdfast.resilience.errors import ResilienceError
 from holdfast.service.context import current
-from holdfast.service.problems import Problem, problem_response, resilience_problem, validation_problem
+from holdfast.service.problems import (
+    Problem,
+    input_problem,
+    problem_response,
+    resilience_problem,
+    validation_problem,
+)
 
 ANSWER_MS: Final = 15  # kept of every deadline, to fall back and answer before the middleware ends the request
 Serve = Callable[[Call, BaseModel | None], Awaitable[Response]]
@@ -79,7 +93,7 @@ class PublicRoute(APIRoute):
             self._edge.doorman.admit(self._route, caller)
             call, body = await self._read(request, token)
             response = await self._serve(call, body)
-        except (Problem, ResilienceError) as error:
+        except (Problem, InputInvalid, ResilienceError) as error:
             response = problem_response(_problem(error), request.scope["path"])
         for name, value in marks.items():
             response.headers[name] = value
@@ -91,11 +105,11 @@ class PublicRoute(APIRoute):
         path = _checked_path(route, request)
         raw = b"" if route.body is None else await request.body()
         headers = _forwarded(route, request, token)
-        wanted = consistency_token(request.headers) if route.reads else None
-        query = _checked_query(route, request.scope["query_string"])
+        wanted = _consistency_token(request) if route.reads else None
+        query = canonical_query(parse_query(route.query, request.scope["query_string"]))
         body = _checked_body(route, raw)
         deadline = current().deadline.shortened_by(ANSWER_MS)  # the middleware has made it the route's total or less
-        no_cache = route.cache is not None and wants_no_cache(request.headers)
+        no_cache = route.cache is not None and wants_no_cache(request.headers.getlist("cache-control"))
         return Call(route, path, query, headers, deadline, wanted, raw, no_cache), body
 
 
@@ -121,51 +135,60 @@ def _forwarded(route: Route, request: Request, token: str | None) -> tuple[Heade
         return tuple(headers)
     if route.body is not None:
         headers.append(("Content-Type", "application/json"))
-    key = idempotency_key(request.headers, route.key)
+    key = _idempotency_key(request, route.key)
     if key is not None:
         headers.append(("Idempotency-Key", key))
-    version = expected_version(request.headers) if route.conditional else None
-    if version is not None:
-        headers.append(("If-Match", version))
+    condition = parse_if_match(request.headers.getlist("if-match")) if route.conditional else None
+    if condition is not None:
+        headers.append(("If-Match", str(condition)))
     return tuple(headers)
 
 
-def _checked_query(route: Route, raw: bytes) -> str:
-    """The query string as it came. Raises Problem 422 for a parameter that is unknown, repeated or wrong."""
-    if not raw:
-        return ""
-    query = raw.decode("latin-1")
-    pairs = parse_qsl(query, keep_blank_values=True)
-    found = dict(pairs)
-    if len(found) < len(pairs):
-        names = [name for name, _ in pairs]
-        twice = next(name for name in names if names.count(name) > 1)
-        raise Problem(422, "invalid", f"?{twice[:80]} is given twice", errors=[(f"?{twice[:80]}", "is given twice")])
+def _idempotency_key(request: Request, rule: KeyRule) -> str | None:
+    """The key to forward: the caller's, or a new one of 32 hex digits, so that the gateway may repeat any command
+    (CORRECTNESS 1). None where keys are ignored (CORRECTNESS 4).
+
+    Raises Problem 400 `idempotency-key-missing`, and InputInvalid.
+    """
+    if rule == "ignored":
+        return None
+    key = parse_idempotency_key(request.headers.getlist("idempotency-key"))
+    if key is None and rule == "required":
+        raise Problem(400, "idempotency-key-missing", "this call needs an Idempotency-Key header")
+    return key or secrets.token_hex(16)
+
+
+def _consistency_token(request: Request) -> str | None:
+    """The tokens of all Consistency-Token lines as one list, None without any.
+
+    Raises Problem 400 `consistency-token-invalid`.
+    """
+    values = request.headers.getlist("consistency-token")
+    if not values:
+        return None
     try:
-        route.query.model_validate({name: value for name, value in found.items() if value})
-    except ValidationError as error:
-        raise _invalid(error, "query") from error
-    return query
+        return ", ".join(values) if decode_consistency(values) else None
+    except ConsistencyTokenInvalid as error:
+        raise Problem(400, "consistency-token-invalid", error.reason) from error
 
 
 def _checked_body(route: Route, raw: bytes) -> BaseModel | None:
-    """Raises Problem 400 `malformed` and 422 `invalid`."""
+    """Raises Problem 400 `malformed` and 422 `invalid`, and InputInvalid."""
     if route.body is None:
         return None
+    require_plain_json(raw)
     try:
         return route.body.model_validate_json(raw)
     except ValidationError as error:
-        raise _invalid(error, "body") from error
+        found = error.errors(include_url=False, include_context=False, include_input=False)
+        raise validation_problem([{**one, "loc": ("body", *one["loc"])} for one in found[:20]]) from error
 
 
-def _invalid(error: ValidationError, where: str) -> Problem:
-    found = error.errors(include_url=False, include_context=False, include_input=False)
-    return validation_problem([{**one, "loc": (where, *one["loc"])} for one in found[:20]])
-
-
-def _problem(error: Problem | ResilienceError) -> Problem:
+def _problem(error: Problem | InputInvalid | ResilienceError) -> Problem:
     if isinstance(error, Problem):
         return error
+    if isinstance(error, InputInvalid):
+        return input_problem(error)
     problem = resilience_problem(error, edge=True)
     if problem is None:
         raise error

@@ -2,7 +2,6 @@
 
 from typing import Final
 
-from gateway import parameters
 from gateway.routing import (
     ADMINS,
     ANYONE,
@@ -15,7 +14,7 @@ from gateway.routing import (
     Lane,
     Route,
 )
-from holdfast.contracts import http
+from holdfast.contracts import http, query_parameters
 from holdfast.resilience.admission import Priority
 from holdfast.resilience.settings import PRODUCT_CACHE, SEARCH_CACHE
 
@@ -36,7 +35,7 @@ REGISTER_ROUTE: Final = Route(
 _PRODUCTS: Final = (
     Route(
         "GET", "/api/products", "list_products", "Find products", "shop", "query-service", ANYONE,
-        http.ProductPage, READ, query=parameters.ProductParameters, cache=SEARCH_CACHE,
+        http.ProductPage, READ, query=query_parameters.ProductParameters, cache=SEARCH_CACHE,
         priority=Priority.BROWSE,
         codes={400: ("cursor-invalid",)},
     ),
@@ -47,7 +46,7 @@ _PRODUCTS: Final = (
     ),
     Route(
         "GET", "/api/products/{product_id}/recommendations", "get_recommendations", "What is bought together with it",
-        "shop", "query-service", ANYONE, http.RecommendationPage, READ, query=parameters.ListParameters,
+        "shop", "query-service", ANYONE, http.RecommendationPage, READ, query=query_parameters.ListParameters,
         cache=PRODUCT_CACHE, priority=Priority.RECOMMENDATIONS,
         codes={400: ("cursor-invalid",), 404: ("product-unknown",)},
     ),
@@ -95,7 +94,7 @@ _CART: Final = (
 _ORDERS: Final = (
     Route(
         "GET", "/api/orders", "list_orders", "The caller's orders, newest first", "shop", "query-service", CALLERS,
-        http.OrderPage, READ, query=parameters.OrderParameters, fallback=WRITE_MODEL, waits_for_tokens=True,
+        http.OrderPage, READ, query=query_parameters.OrderParameters, fallback=WRITE_MODEL, waits_for_tokens=True,
         codes={400: ("cursor-invalid",)},
     ),
     Route(
@@ -104,7 +103,7 @@ _ORDERS: Final = (
     ),
     Route(
         "GET", "/api/orders/{order_id}/history", "get_order_history", "An order's events", "shop", "command-service",
-        CALLERS, http.HistoryPage, READ, query=parameters.ListParameters,
+        CALLERS, http.HistoryPage, READ, query=query_parameters.ListParameters,
         codes={400: ("cursor-invalid",), 404: ("order-unknown",)},
     ),
     Route(
@@ -154,7 +153,7 @@ _ADMIN_PRODUCTS: Final = (
 _ADMIN: Final = (
     Route(
         "GET", "/api/admin/orders", "list_all_orders", "Orders; those to ship with `status=paid`", "admin",
-        "query-service", ADMINS, http.AdminOrderPage, READ, query=parameters.AdminOrderParameters,
+        "query-service", ADMINS, http.AdminOrderPage, READ, query=query_parameters.AdminOrderParameters,
         priority=Priority.BROWSE, codes={400: ("cursor-invalid",)},
     ),
     Route(
@@ -164,16 +163,16 @@ _ADMIN: Final = (
     ),
     Route(
         "GET", "/api/admin/customers", "list_customers", "Customers' profiles", "admin", "query-service", ADMINS,
-        http.ProfilePage, READ, query=parameters.CustomerParameters, priority=Priority.BROWSE,
+        http.ProfilePage, READ, query=query_parameters.CustomerParameters, priority=Priority.BROWSE,
         codes={400: ("cursor-invalid",)},
     ),
     Route(
         "GET", "/api/admin/sales", "get_sales", "What was sold", "admin", "query-service", ADMINS, http.Sales, READ,
-        query=parameters.SalesParameters, priority=Priority.BROWSE,
+        query=query_parameters.SalesParameters, priority=Priority.BROWSE,
     ),
     Route(
         "GET", "/api/admin/streams/{stream_id}", "get_stream", "An aggregate's history, folded at any version",
-        "admin", "command-service", ADMINS, http.StreamHistory, READ, query=parameters.StreamParameters,
+        "admin", "command-service", ADMINS, http.StreamHistory, READ, query=query_parameters.StreamParameters,
         priority=Priority.BROWSE, codes={404: ("stream-unknown",)},
     ),
 )  # fmt: skip

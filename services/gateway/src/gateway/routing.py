@@ -11,8 +11,8 @@ from typing import Final, Literal
 
 from pydantic import BaseModel
 
-from gateway.parameters import NoParameters, Parameters
 from holdfast.contracts import http
+from holdfast.contracts.query_parameters import NoParameters, Parameters
 from holdfast.resilience import settings as start
 from holdfast.resilience.admission import Priority
 from holdfast.resilience.policy import CallPolicy

@@ -9,6 +9,7 @@ from typing import Annotated, Any, Final, Literal, Self
 
 from pydantic import AfterValidator, AwareDatetime, BaseModel, ConfigDict, Field, model_validator
 
+from holdfast.contracts.inputs import CONTROL_CHARACTER
 from holdfast.resilience.protections import ALL, Protection
 
 CURRENCY: Final = "GBP"
@@ -16,15 +17,17 @@ MAX_LINES: Final = 2_000
 MAX_QUANTITY: Final = 100_000
 MAX_UNIT_AMOUNT: Final = 10_000_000
 MAX_AVAILABLE: Final = 10_000_000
-PRODUCT_ID_PATTERN: Final = r"^[A-Za-z0-9._-]{1,40}$"
+PRODUCT_ID_PATTERN: Final = (
+    r"^([A-Za-z0-9_-][A-Za-z0-9._-]{0,39}|[.][A-Za-z0-9_-][A-Za-z0-9._-]{0,38}|[.]{2}[A-Za-z0-9._-]{1,38})$"
+)
+"""1 to 40 characters, but not `.` and `..`, which name other paths in a URL. To be matched as a whole."""
 UUID_PATTERN: Final = r"^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$"
 
-_CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f]")
 _EMAIL = re.compile(r"[^@\s]{1,64}@[^@\s.]+(\.[^@\s.]+)+")
 
 
 def _no_control(value: str) -> str:
-    if _CONTROL.search(value):
+    if CONTROL_CHARACTER.search(value):
         raise ValueError("must not hold control characters")
     return value
 

@@ -10,6 +10,7 @@ from fastapi.exceptions import RequestValidationError
 from fastapi.responses import Response
 from starlette.exceptions import HTTPException
 
+from holdfast.contracts.inputs import InputInvalid
 from holdfast.resilience.errors import BulkheadFull, DeadlineExceeded, DependencyUnavailable, Overloaded, RateLimited
 from holdfast.service.context import current_or_none
 
@@ -104,6 +105,11 @@ def resilience_problem(error: Exception, *, edge: bool) -> Problem | None:
     return None
 
 
+def input_problem(error: InputInvalid) -> Problem:
+    """The answer for what a parser of `holdfast.contracts` refused."""
+    return Problem(error.status, error.code, str(error), errors=error.errors)
+
+
 def validation_problem(errors: Sequence[Mapping[str, Any]]) -> Problem:
     """Pydantic's errors as 422 `invalid`, or 400 `malformed` when the body is no JSON at all.
 
@@ -151,6 +157,10 @@ def install(app: FastAPI, *, edge: bool = False) -> None:
         assert isinstance(error, RequestValidationError)
         return problem_response(validation_problem(error.errors()), request.url.path)
 
+    async def on_input(request: Request, error: Exception) -> Response:
+        assert isinstance(error, InputInvalid)
+        return problem_response(input_problem(error), request.url.path)
+
     async def on_http(request: Request, error: Exception) -> Response:
         assert isinstance(error, HTTPException)
         return problem_response(http_problem(error), request.url.path)
@@ -162,6 +172,7 @@ def install(app: FastAPI, *, edge: bool = False) -> None:
 
     app.add_exception_handler(Problem, on_problem)
     app.add_exception_handler(RequestValidationError, on_validation)
+    app.add_exception_handler(InputInvalid, on_input)
     app.add_exception_handler(HTTPException, on_http)
     for kind in (DeadlineExceeded, DependencyUnavailable, BulkheadFull, Overloaded, RateLimited):
         app.add_exception_handler(kind, on_resilience)

@@ -4,44 +4,27 @@ from dataclasses import asdict
 from typing import Annotated, Any
 from uuid import UUID
 
-from fastapi import APIRouter, Depends, Query
+from fastapi import APIRouter, Depends
 from fastapi.responses import Response
-from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from command_service.api.answers import read_answer
 from command_service.api.events import published
-from command_service.api.requests import AnyCaller, FromParts, PathOrderId, read_token, time_left
+from command_service.api.requests import AnyCaller, FromParts, PathOrderId, query_of, read_token, time_left
 from command_service.domain.order import ExistingOrder, refund, status
 from command_service.handlers.own_orders import read_orders
 from command_service.handlers.reading import read_order, read_order_history
 from holdfast.contracts.cursors import decode_cursor, decode_order_cursor, encode_cursor, encode_order_cursor
-from holdfast.contracts.http import OrderStatus
+from holdfast.contracts.query_parameters import ListParameters, OrderParameters
 from holdfast.eventstore import Stream
 from holdfast.service.tokens import Caller
 
 router = APIRouter(dependencies=[Depends(read_token)])
 
 
-class Page(BaseModel):
-    """A list's query. An empty parameter counts as not given: that is what a form sends for a field left empty."""
-
-    model_config = ConfigDict(extra="forbid")
-
-    limit: Annotated[int, Field(ge=1, le=100)] = 20
-    cursor: str | None = None
-
-    @model_validator(mode="before")
-    @classmethod
-    def _without_empty_ones(cls, given: Any) -> Any:
-        return {name: value for name, value in given.items() if value != ""} if isinstance(given, dict) else given
-
-
-class OwnOrders(Page):
-    status: OrderStatus | None = None
-
-
 @router.get("/api/orders")
-async def get_orders(asked: Annotated[OwnOrders, Query()], caller: AnyCaller, parts: FromParts) -> Response:
+async def get_orders(
+    asked: Annotated[OrderParameters, Depends(query_of(OrderParameters))], caller: AnyCaller, parts: FromParts
+) -> Response:
     after = None
     if asked.cursor is not None:
         placed_at, last_id = decode_order_cursor(asked.cursor, asked.status)
@@ -66,7 +49,10 @@ async def get_order(order_id: PathOrderId, caller: AnyCaller, parts: FromParts) 
 
 @router.get("/api/orders/{order_id}/history")
 async def get_order_history(
-    order_id: PathOrderId, asked: Annotated[Page, Query()], caller: AnyCaller, parts: FromParts
+    order_id: PathOrderId,
+    asked: Annotated[ListParameters, Depends(query_of(ListParameters))],
+    caller: AnyCaller,
+    parts: FromParts,
 ) -> Response:
     scope = {"list": "order-history", "order_id": order_id}
     after = int(decode_cursor(asked.cursor, (int,), scope)[0]) if asked.cursor is not None else 0

@@ -100,7 +100,7 @@ def problem_of(error: Exception) -> Problem:
         case Refused():
             return problem_of_refusal(error.refusal)
         case VersionMismatch():
-            return Problem(412, "version-mismatch", f"the version is {error.actual}, not {error.expected}")
+            return Problem(412, "version-mismatch", _mismatch(error))
         case KeyReused():
             return Problem(422, "idempotency-key-reused", "this Idempotency-Key was used for another request")
         case StreamUnknown():
@@ -118,6 +118,12 @@ def problem_of(error: Exception) -> Problem:
             return Problem(503, "dependency-unavailable", "PostgreSQL is not prepared yet: its tables are missing")
         case _:
             return _who_and_whether(error)
+
+
+def _mismatch(error: VersionMismatch) -> str:
+    if error.actual == 0:
+        return f"there is nothing here yet that If-Match: {error.expected} could match"
+    return f"the version is {error.actual}, not {error.expected.version}"
 
 
 def _who_and_whether(error: Exception) -> Problem:

@@ -1,9 +1,9 @@
 """What the routes take from a request beside path and body, as FastAPI dependencies."""
 
 import re
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from datetime import datetime
-from typing import Annotated, Any, Final
+from typing import Annotated, Any, Final, TypeVar
 
 import orjson
 from fastapi import Depends, Request
@@ -14,16 +14,16 @@ from command_service.handlers.requests import CommandRequest, Refused, utc_now
 from command_service.parts import Parts
 from holdfast.contracts.consistency import decode_consistency
 from holdfast.contracts.http import PRODUCT_ID_PATTERN, UUID_PATTERN
+from holdfast.contracts.inputs import parse_idempotency_key, parse_if_match
+from holdfast.contracts.query_parameters import Parameters, parse_query
 from holdfast.eventstore import CommandKey, Metadata, fingerprint, scoped_key
 from holdfast.resilience.deadline import Deadline
 from holdfast.service.auth import admin_caller, any_caller, registered_caller
 from holdfast.service.context import current
-from holdfast.service.problems import Problem
 from holdfast.service.tokens import Caller
 
-_KEY: Final = re.compile(r"[\x21-\x7e]{1,255}")
 _ANSWER_SHARE_MS: Final = 25  # beside the 40 ms by which PostgreSQL's own limits come before the deadline
-_VERSION: Final = re.compile(r'"([0-9]{1,15})"|([0-9]{1,15})')
+P = TypeVar("P", bound=Parameters)
 
 
 async def _parts(request: Request) -> Parts:
@@ -32,27 +32,17 @@ async def _parts(request: Request) -> Parts:
 
 
 def idempotency_key(request: Request) -> str | None:
-    """The caller's Idempotency-Key, None without one.
-
-    Raises Problem 422 unless it is 1-255 visible ASCII characters.
-    """
-    key = request.headers.get("idempotency-key")
-    if key is not None and not _KEY.fullmatch(key):
-        detail = "an Idempotency-Key has 1 to 255 visible ASCII characters"
-        raise Problem(422, "invalid", detail, errors=[("Idempotency-Key", detail)])
-    return key
+    """The caller's Idempotency-Key, None without one. Raises InputInvalid."""
+    return parse_idempotency_key(request.headers.getlist("idempotency-key"))
 
 
-def if_match(request: Request) -> int | None:
-    """The version of If-Match, None without one. Raises Problem 422 for anything but `"version"` (quotes may lack)."""
-    value = request.headers.get("if-match")
-    if value is None:
-        return None
-    match = _VERSION.fullmatch(value.strip())
-    if match is None:
-        detail = 'If-Match has to be a version in quotes, such as "3"'
-        raise Problem(422, "invalid", detail, errors=[("If-Match", detail)])
-    return int(match[1] or match[2])
+def query_of(model: type[P]) -> Callable[[Request], Awaitable[P]]:
+    """A dependency that gives the request's query as `model`. It raises InputInvalid."""
+
+    async def read(request: Request) -> P:
+        return parse_query(model, request.scope["query_string"])
+
+    return read
 
 
 def time_left() -> Deadline:
@@ -101,7 +91,7 @@ def _command(caller_of: Callable[[Request], Caller]) -> Callable[..., Any]:
             deadline=time_left(),
             metadata=request_metadata(caller.subject, key),
             key=key,
-            expected_version=if_match(request),
+            if_match=parse_if_match(request.headers.getlist("if-match")),
             now=now_if_wanted,
         )
 

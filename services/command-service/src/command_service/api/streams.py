@@ -3,13 +3,14 @@
 import re
 from typing import Annotated, Final
 
-from fastapi import APIRouter, Depends, Query
+from fastapi import APIRouter, Depends
 from fastapi.responses import Response
 
 from command_service.api.answers import read_answer
 from command_service.api.events import audited
-from command_service.api.requests import AdminsOnly, FromParts, read_token, time_left
+from command_service.api.requests import AdminsOnly, FromParts, query_of, read_token, time_left
 from command_service.handlers.reading import read_history
+from holdfast.contracts.query_parameters import StreamParameters
 from holdfast.eventstore import StreamUnknown
 
 router = APIRouter(dependencies=[Depends(read_token)])
@@ -20,11 +21,11 @@ _STREAM_ID: Final = re.compile(r"[a-z]{1,20}-[A-Za-z0-9._-]{1,40}")
 async def get_stream(
     stream_id: str,
     parts: FromParts,
-    at_version: Annotated[int | None, Query(ge=1, le=2**53)] = None,
+    asked: Annotated[StreamParameters, Depends(query_of(StreamParameters))],
 ) -> Response:
     if not _STREAM_ID.fullmatch(stream_id):
         raise StreamUnknown(stream_id)
-    found = await read_history(parts.database, time_left(), stream_id, at_version)
+    found = await read_history(parts.database, time_left(), stream_id, asked.at_version)
     stream = found.stream
     return read_answer(
         {

@@ -6,6 +6,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from command_service.domain.refusals import Refusal
+from holdfast.contracts.inputs import IfMatch
 from holdfast.eventstore import CommandKey, Metadata, Stream
 from holdfast.resilience.deadline import Deadline
 
@@ -19,10 +20,10 @@ class Refused(Exception):
 
 
 class VersionMismatch(Exception):
-    """If-Match names another version than the stream's; nothing happened."""
+    """If-Match names another version than the stream's (0: it does not exist); nothing happened."""
 
-    def __init__(self, stream_id: str, expected: int, actual: int) -> None:
-        super().__init__(f"{stream_id} is at version {actual}, not {expected}")
+    def __init__(self, stream_id: str, expected: IfMatch, actual: int) -> None:
+        super().__init__(f"{stream_id} is at version {actual}, which If-Match {expected} does not match")
         self.stream_id = stream_id
         self.expected = expected
         self.actual = actual
@@ -45,11 +46,10 @@ class CommandRequest:
     deadline: Deadline
     metadata: Metadata = field(default_factory=Metadata)
     key: CommandKey | None = None
-    expected_version: int | None = None
+    if_match: IfMatch | None = None
     now: Callable[[], datetime] = utc_now
 
     def require_version(self, stream: Stream[Any]) -> None:
         """Raises VersionMismatch unless the stream is at the version that the caller expects, if they expect one."""
-        if self.expected_version not in {None, stream.version}:
-            assert self.expected_version is not None
-            raise VersionMismatch(stream.stream_id, self.expected_version, stream.version)
+        if self.if_match is not None and not self.if_match.matches(stream.version):
+            raise VersionMismatch(stream.stream_id, self.if_match, stream.version)

@@ -5,10 +5,11 @@ from dataclasses import dataclass
 from fastapi import APIRouter, Request
 from fastapi.responses import Response
 
+from holdfast.contracts.query_parameters import AdminOrderParameters, CustomerParameters, SalesParameters
 from holdfast.service import context
 from holdfast.service.auth import admin_caller
 from query_service.api.answers import read_model_answer
-from query_service.api.params import AllCustomers, AllOrders, SalesPeriod, read
+from query_service.api.parameters import read
 from query_service.api.shop import token_versions
 from query_service.freshness import Freshness
 from query_service.queries.customers import CustomerQueries
@@ -32,7 +33,7 @@ def admin_router(reads: AdminReads) -> APIRouter:
     @router.get("/api/admin/orders")
     async def list_orders(request: Request) -> Response:
         token_versions(request, admin_caller(request))
-        asked = read(AllOrders)(request)
+        asked = read(AdminOrderParameters, request)
         deadline = context.current().deadline
         found = await reads.orders.all(asked.status, asked.q, asked.limit, asked.cursor, deadline)
         return read_model_answer(found, reads.freshness)
@@ -40,14 +41,14 @@ def admin_router(reads: AdminReads) -> APIRouter:
     @router.get("/api/admin/customers")
     async def list_customers(request: Request) -> Response:
         token_versions(request, admin_caller(request))
-        asked = read(AllCustomers)(request)
+        asked = read(CustomerParameters, request)
         found = await reads.customers.all(asked.q, asked.limit, asked.cursor, context.current().deadline)
         return read_model_answer(found, reads.freshness)
 
     @router.get("/api/admin/sales")
     async def get_sales(request: Request) -> Response:
         token_versions(request, admin_caller(request))
-        asked = read(SalesPeriod)(request)
+        asked = read(SalesParameters, request)
         found = await reads.sales.get(Period(asked.from_, asked.to), context.current().deadline)
         return read_model_answer(found, reads.freshness)
 

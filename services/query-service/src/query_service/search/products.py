@@ -3,12 +3,11 @@
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from itertools import pairwise
-from typing import Any, Final, Literal
+from typing import Any, Final
 
 from holdfast.contracts.cursors import Kind, SortValue
+from holdfast.contracts.query_parameters import Sort
 from query_service.search.words import Query, best_of, exact, forgives_a_typo, fuzzy, other_number, prefix, words
-
-Sort = Literal["relevance", "price", "-price", "name", "newest"]
 
 # A name's worst match scores above a description's best, an exact word above its prefix above its misspelling.
 _NAME_EXACT: Final = 32
