@@ -16,7 +16,7 @@ from holdfast.resilience.errors import Overloaded
 from holdfast.resilience.settings import AdmissionSettings
 
 SETTINGS = AdmissionSettings(first=10, smallest=4, largest=20, queue=3, max_wait_s=5.0)
-CHECKOUT, CART, BROWSE, RECOMMENDATIONS = Priority
+CHECKOUT, CART, BROWSE, RECOMMENDATIONS, ANONYMOUS = Priority
 
 
 def window(limit: AdaptiveLimit, clock: FakeClock, *, calls: int = 20, late: int = 0, in_flight: int = 10) -> int:
@@ -133,11 +133,11 @@ async def clear(holders: list[Holder]) -> None:
 async def test_each_priority_fills_its_share_and_the_last_places_are_the_checkouts() -> None:
     admission = Admission(replace(SETTINGS, queue=0))
     holders: list[Holder] = []
-    for priority, room in ((RECOMMENDATIONS, 5), (BROWSE, 3), (CART, 1), (CHECKOUT, 1)):
+    for priority, room in ((ANONYMOUS, 3), (RECOMMENDATIONS, 2), (BROWSE, 3), (CART, 1), (CHECKOUT, 1)):
         holders += await fill(admission, priority, 10)
         assert sum(holder.inside.is_set() for holder in holders[-10:]) == room
     assert admission.in_flight == SETTINGS.first
-    assert dict(admission.shed) == {CHECKOUT: 9, CART: 9, BROWSE: 7, RECOMMENDATIONS: 5}
+    assert dict(admission.shed) == {CHECKOUT: 9, CART: 9, BROWSE: 7, RECOMMENDATIONS: 8, ANONYMOUS: 7}
     await clear(holders)
     assert (admission.in_flight, admission.waiting) == (0, 0)
 
@@ -280,3 +280,26 @@ async def test_a_thousand_callers_with_cancellations_leave_no_place_behind() -> 
     await asyncio.gather(*tasks, return_exceptions=True)
     assert min(ended[word] for word in ("served", "shed", "cancelled")) > 50, ended
     assert (admission.in_flight, admission.waiting) == (0, 0)
+
+
+async def test_require_refuses_what_would_be_turned_away_and_takes_no_place() -> None:
+    admission = Admission(replace(SETTINGS, first=4, queue=1))
+    await fill(admission, CHECKOUT, 4)
+    admission.require(BROWSE)  # the queue has a place
+    waits = (await fill(admission, BROWSE, 1))[0]
+    with pytest.raises(Overloaded):
+        admission.require(BROWSE)
+    admission.require(CHECKOUT)  # in the place of the one that waits
+    assert (admission.in_flight, admission.waiting, waits.inside.is_set()) == (4, 1, False)
+    assert admission.shed[BROWSE] == 1
+
+
+async def test_a_call_whose_length_its_caller_decides_does_not_move_the_limit() -> None:
+    clock = FakeClock()
+    admission = Admission(replace(SETTINGS, least_calls=1), clock=clock)
+    for judged in (False, True):
+        for _ in range(5):
+            async with admission.slot(BROWSE, 0.8) as slot:
+                clock.advance(SETTINGS.window_s)
+                slot.judged = judged
+        assert (admission.limit < SETTINGS.first) == judged

@@ -8,9 +8,9 @@ priority may fill a share of the limit; the important ones always find room that
 import asyncio
 import random
 from collections import deque
-from collections.abc import AsyncIterator, Callable, Mapping
-from contextlib import asynccontextmanager
+from collections.abc import Callable, Mapping
 from enum import IntEnum
+from typing import Self
 
 from holdfast.resilience.clock import SYSTEM_CLOCK, Clock
 from holdfast.resilience.errors import Overloaded
@@ -27,6 +27,8 @@ class Priority(IntEnum):
     CART = 1
     BROWSE = 2
     RECOMMENDATIONS = 3
+    ANONYMOUS = 4
+    """Any call without a token: it costs its caller nothing to make another."""
 
 
 class AdaptiveLimit:
@@ -98,29 +100,47 @@ class Admission:
         """How many calls were turned away since the start."""
         return self._shed
 
-    @asynccontextmanager
-    async def slot(self, priority: Priority, total_s: float) -> AsyncIterator[None]:
-        """Hold a place for the length of the block, which has `total_s` in all.
+    def slot(self, priority: Priority, total_s: float) -> "Slot":
+        """`async with admission.slot(...) as slot:` holds a place for the length of the block, which has `total_s`.
 
-        Raises Overloaded, within the longest wait of the settings.
+        Entering raises Overloaded, within the longest wait of the settings.
         """
-        begun_s = self._clock.now()
-        late_after_s = self._settings.late_after * total_s
-        await self._enter(priority)
-        try:
-            yield
-        finally:
-            self._limit.record(late=self._clock.now() - begun_s > late_after_s, in_flight=self.in_flight)
-            self.in_flight -= 1
-            self._hand_over()
+        return Slot(self, priority, self._settings.late_after * total_s)
 
-    async def _enter(self, priority: Priority) -> None:
+    def require(self, priority: Priority) -> None:
+        """Raise Overloaded if a call of this priority would be turned away now. Takes no place."""
+        if not self._takes(priority) and not self._displaceable(priority):
+            raise self._turned_away(priority)
+
+    async def enter(self, priority: Priority) -> None:
+        """Take a place, or wait for one for a moment; then `leave` must be called. Raises Overloaded."""
         if self._has_room(priority) or "shedding" not in PROTECTIONS.on:
             self.in_flight += 1
             return
-        if self.waiting >= self._settings.queue and not self._displace(priority):
-            raise self._turned_away(priority)
+        if self.waiting >= self._settings.queue:
+            least = self._displaceable(priority)
+            if least is None:
+                raise self._turned_away(priority)
+            self._turn_away(least, self._waiting[least][-1])
         await self._wait(priority)
+
+    def leave(self, late: bool | None) -> None:
+        """Give the place back. late: whether the call took too long; None: its time says nothing about the load."""
+        if late is not None:
+            self._limit.record(late=late, in_flight=self.in_flight)
+        self.in_flight -= 1
+        self._hand_over()
+
+    def now_s(self) -> float:
+        return self._clock.now()
+
+    def _takes(self, priority: Priority) -> bool:
+        return self._has_room(priority) or "shedding" not in PROTECTIONS.on or self.waiting < self._settings.queue
+
+    def _displaceable(self, priority: Priority) -> Priority | None:
+        """The least important priority that waits, if it is less important than `priority`: its newest call can go."""
+        least = max((other for other in Priority if self._waiting[other]), default=priority)
+        return least if least > priority else None
 
     def _has_room(self, priority: Priority) -> bool:
         return self.in_flight < self._settings.shares[priority] * self._limit.value
@@ -143,14 +163,6 @@ class Admission:
             if turn in waiting:
                 waiting.remove(turn)
 
-    def _displace(self, priority: Priority) -> bool:
-        """Turn away the newest of the least important calls that wait, if it is less important than `priority`."""
-        least = max((other for other in Priority if self._waiting[other]), default=priority)
-        if least <= priority:
-            return False
-        self._turn_away(least, self._waiting[least][-1])
-        return True
-
     def _turn_away(self, priority: Priority, turn: asyncio.Future[None]) -> None:
         self._waiting[priority].remove(turn)
         if not turn.done():
@@ -167,3 +179,25 @@ class Admission:
                 if not turn.done():  # cancelled, but its task has not run since
                     self.in_flight += 1
                     turn.set_result(None)
+
+
+class Slot:
+    """One call's place. A call whose length its caller decides (a slow card, a token to wait for) is not `judged`."""
+
+    __slots__ = ("_admission", "_begun_s", "_late_after_s", "_priority", "judged")
+
+    def __init__(self, admission: Admission, priority: Priority, late_after_s: float) -> None:
+        self._admission = admission
+        self._priority = priority
+        self._late_after_s = late_after_s
+        self._begun_s = admission.now_s()
+        self.judged = True
+        """Whether the call's time moves the limit. Set it to False where it says nothing about the load."""
+
+    async def __aenter__(self) -> Self:
+        await self._admission.enter(self._priority)
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        late = self._admission.now_s() - self._begun_s > self._late_after_s
+        self._admission.leave(late if self.judged else None)

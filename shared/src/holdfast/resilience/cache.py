@@ -91,6 +91,10 @@ class Cache(Generic[V]):
         if self._flights.in_background < self._revalidations:
             self._flights.begin(key, lambda: self._fetched(key, fetch))
 
+    def under_way(self, key: str) -> bool:
+        """Whether `get` would join a fetch."""
+        return key in self._flights
+
     async def get(self, key: str, fetch: Fetch[V]) -> V:
         """What `fetch` gives, once for all who ask at the same time. Raises what it raises, for all; never kept."""
         return await self._flights.run(key, lambda: self._fetched(key, fetch))

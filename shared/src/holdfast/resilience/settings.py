@@ -156,8 +156,9 @@ class AdmissionSettings:
     """Of the limit is left after a window with too many late calls: halved within 4 s, before breakers open."""
     increase: float = 5.0
     """Calls a window: from the smallest to the first limit in 16 s."""
-    shares: tuple[float, float, float, float] = (1.0, 0.9, 0.75, 0.5)
-    """Of the limit, for checkout, cart, browse and recommendations: the last tenth is the checkouts' alone."""
+    shares: tuple[float, float, float, float, float] = (1.0, 0.9, 0.75, 0.5, 0.25)
+    """Of the limit, for checkout, cart, browse, recommendations and calls without a token: the last tenth is the
+    checkouts' alone."""
     queue: int = 16
     """Calls that wait for a place: less than a tenth of a second's worth."""
     max_wait_s: float = 0.05
@@ -235,4 +236,9 @@ CHECKOUT = CallPolicy(attempt_timeout_s=None, ends_when_lost=True)  # cut short 
 CHARGE = CallPolicy(attempt_timeout_s=0.4, retry=False)  # the ledger answers 202 by then; retries live at the gateway
 
 TOKEN_RATE = RateSettings(per_s=100, burst=300)  # a catalogue load needs 47/s, one real cart is 673 posts
-SESSION_RATE = RateSettings(per_s=50, burst=300)  # new sessions an address: many shoppers share one
+# By address, since what needs no token costs nothing to make again. A company of some hundred people shares an address:
+# each looks at a page every few seconds, most pages are kept, and with a session each has a rate of its own.
+ADDRESS_RATE = RateSettings(per_s=100, burst=300)
+ANONYMOUS_RATE = RateSettings(per_s=20, burst=100)  # a search costs 7 ms of a core: 20/s are a fourteenth of two
+SESSION_RATE = RateSettings(per_s=10, burst=300)  # all come to work at nine
+PASSWORD_RATE = RateSettings(per_s=3, burst=60)  # a hash costs 25 ms of a core

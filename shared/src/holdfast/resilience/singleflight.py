@@ -27,6 +27,9 @@ class SingleFlight(Generic[V]):
     def __init__(self) -> None:
         self._flights: dict[str, _Flight[V]] = {}
 
+    def __contains__(self, key: str) -> bool:
+        return key in self._flights
+
     @property
     def in_background(self) -> int:
         """How many of those under way were begun in the background."""
