@@ -80,7 +80,7 @@ async def test_a_number_that_is_none_is_422(shop: Any, quantity: bytes) -> None:
 
 
 @pytest.mark.parametrize(
-    "body", [b"", b"{", b"nope", b'{"a": 1,}', b"\xff\xfe", b'{"a": "\xff"}', b"[", b'{"a": "\\ud800"}']
+    "body", [b"", b"{", b"nope", b'{"a": 1,}', b"\xff\xfe", b'{"a": "\xff"}', b"[" * 60_000, b'{"a": "\\ud800"}']
 )
 async def test_what_is_no_json_is_400(shop: Any, body: bytes) -> None:
     answer = await shop.call("POST", "/api/cart/items", "guest", content=body, headers=JSON)
@@ -90,7 +90,6 @@ async def test_what_is_no_json_is_400(shop: Any, body: bytes) -> None:
 @pytest.mark.parametrize(
     "body",
     [
-        b"[" * 60_000,
         b'{"product_id":' * 17 + b"1" + b"}" * 17,
         b'{"product_id": "A", "quantity": ' + b"9" * 4_001 + b"}",
         b'{"product_id": [' + b"1," * 1_001 + b"1]}",
@@ -111,10 +110,11 @@ async def test_another_media_type_is_415(shop: Any, content_type: str) -> None:
 
 
 @pytest.mark.parametrize("framing", ["Content-Length: 65537", "Transfer-Encoding: chunked"])
-async def test_a_body_over_64_kib_is_413_before_its_end(shop: Any, framing: str) -> None:
+async def test_a_body_over_64_kib_is_413_before_its_end(shop: Any, kit: Any, framing: str) -> None:
     reader, writer = await asyncio.open_connection(shop.http.base_url.host, shop.http.base_url.port)
     writer.write(
-        f"POST /api/cart/items HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\n{framing}\r\n\r\n".encode()
+        f"POST /api/cart/items HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\n"
+        f"Authorization: Bearer {kit.token()}\r\n{framing}\r\n\r\n".encode()
     )
     if "chunked" in framing:
         writer.write(b"10001\r\n" + b" " * 0x10001 + b"\r\n")  # and no last chunk
@@ -189,11 +189,11 @@ async def test_an_impossible_line_is_the_command_services_to_answer(shop: Any) -
 @pytest.mark.parametrize(
     ("method", "path", "allowed"),
     [
-        ("PATCH", "/api/cart", "DELETE, GET"),
-        ("POST", "/api/products", "GET"),
+        ("PATCH", "/api/cart", "DELETE, GET, HEAD"),
+        ("POST", "/api/products", "GET, HEAD"),
         ("GET", "/api/checkout", "POST"),
-        ("DELETE", "/api/orders", "GET"),
-        ("OPTIONS", "/api/profile", "GET, PUT"),
+        ("DELETE", "/api/orders", "GET, HEAD"),
+        ("OPTIONS", "/api/profile", "GET, HEAD, PUT"),
     ],
 )
 async def test_another_method_is_405_and_told_every_one_that_there_is(

@@ -4,6 +4,8 @@ import re
 from contextlib import AsyncExitStack
 from typing import Any
 
+import pytest
+
 
 async def test_a_token_over_its_rate_is_429(stack: AsyncExitStack, kit: Any) -> None:
     shop = await kit.open_shop(stack, rate_per_s=0.01, rate_burst=3)
@@ -35,12 +37,55 @@ async def test_refusals_and_failures_say_what_is_left_too(stack: AsyncExitStack,
     assert (forbidden.status_code, _remaining(forbidden)) == (403, 0)
 
 
-async def test_without_a_token_reading_the_catalogue_is_not_limited(stack: AsyncExitStack, kit: Any) -> None:
-    shop = await kit.open_shop(stack, rate_per_s=0.1, rate_burst=1)
-    for _ in range(3):
-        answer = await shop.call("GET", "/api/products")
-        assert answer.status_code == 200
-        assert "ratelimit" not in answer.headers
+async def test_calls_without_a_token_are_limited_by_address_and_those_with_one_are_not(
+    stack: AsyncExitStack, kit: Any
+) -> None:
+    shop = await kit.open_shop(stack, address_rate_per_s=0.01, address_rate_burst=3)
+    answers = [await shop.call("GET", path) for path in ("/api/products", "/api/products/A", "/nowhere", "/docs")]
+    assert [answer.status_code for answer in answers] == [200, 200, 404, 429]
+    assert answers[0].headers["ratelimit-policy"] == '"address";q=3;w=300'
+    assert 1 <= int(answers[-1].headers["retry-after"]) <= 5
+    assert (await shop.call("GET", "/api/products", "guest")).status_code == 200
+    assert [(await shop.call("GET", path)).status_code for path in ("/healthz", "/readyz")] == [200, 200]
+
+
+async def test_what_a_service_has_to_answer_without_a_token_is_limited_apart(stack: AsyncExitStack, kit: Any) -> None:
+    shop = await kit.open_shop(stack, anonymous_rate_per_s=0.01, anonymous_rate_burst=2)
+    searches = [await shop.call("GET", f"/api/products?q={word}") for word in ("a", "b", "c")]
+    assert [answer.status_code for answer in searches] == [200, 200, 429]
+    assert searches[-1].headers["ratelimit-policy"] == '"services";q=2;w=200'
+    assert (await shop.call("GET", "/api/products?q=a")).status_code == 200  # kept
+    assert (await shop.call("GET", "/api/products?q=c", "guest")).status_code == 200
+    assert len(shop.query.received) == 3
+
+
+@pytest.mark.parametrize("authorization", ["Bearer nonsense", "Bearer a.b.c", "Bearer"])
+async def test_bad_tokens_count_at_their_address(stack: AsyncExitStack, kit: Any, authorization: str) -> None:
+    shop = await kit.open_shop(stack, address_rate_per_s=0.01, address_rate_burst=2)
+    bad = {"Authorization": authorization}
+    assert [(await shop.call("GET", "/api/cart", headers=bad)).status_code for _ in range(3)] == [401, 401, 429]
+    assert (await shop.call("GET", "/api/cart", "guest")).status_code == 200
+
+
+async def test_passwords_are_limited_by_address_apart_with_and_without_a_token(stack: AsyncExitStack, kit: Any) -> None:
+    shop = await kit.open_shop(stack, password_rate_per_s=0.01, password_rate_burst=2)
+    shop.command.then_problem(401, "invalid-credentials")
+    body = {"email": "ann@example.org", "password": "wrong password"}
+    for role in (None, "guest"):
+        answers = [await shop.call("POST", "/api/sessions", role, json=body) for _ in range(3)]
+        assert [answer.status_code for answer in answers] == [401, 401, 429], role
+    registration = await shop.call("POST", "/api/customers", json=body | {"name": "Ann"})
+    assert registration.status_code == 429
+    assert (await shop.call("POST", "/api/sessions", json={})).status_code == 201
+    assert len(shop.command.received) == 4
+
+
+async def test_an_invented_forwarded_address_changes_nothing(stack: AsyncExitStack, kit: Any) -> None:
+    shop = await kit.open_shop(stack, address_rate_per_s=0.01, address_rate_burst=2)
+    for number in range(3):
+        invented = {"X-Forwarded-For": f"10.0.0.{number}", "Forwarded": f"for=10.0.0.{number}", "X-Client-Address": "a"}
+        answer = await shop.call("GET", "/api/products", headers=invented)
+    assert answer.status_code == 429
 
 
 async def test_an_address_cannot_open_sessions_without_end(stack: AsyncExitStack, kit: Any) -> None:

@@ -61,9 +61,13 @@ async def broken() -> None:
     raise ZeroDivisionError
 
 
+def _inner(app: Any) -> Any:
+    return app
+
+
 @pytest.fixture(params=[False, True], ids=["internal", "edge"])
 async def client(request: pytest.FixtureRequest) -> AsyncIterator[httpx.AsyncClient]:
-    app = create_app("test", ServiceSettings(port=1), routers=[router], edge=request.param)
+    app = create_app("test", ServiceSettings(port=1), routers=[router], front=_inner if request.param else None)
     transport = httpx.ASGITransport(app)
     async with httpx.AsyncClient(transport=transport, base_url="http://shop", trust_env=False) as http:
         http.headers["x-edge"] = str(request.param)

@@ -8,6 +8,8 @@ from typing import Final
 import orjson
 from fastapi.responses import Response
 
+from gateway.call import Call
+from gateway.representation import Representation
 from holdfast.resilience.errors import retry_after
 from holdfast.resilience.wire import Answer
 from holdfast.service.problems import MEDIA_TYPE, Problem
@@ -38,26 +40,32 @@ def passed_through(answer: Answer, *, degraded: str | None = None, served_from: 
         raise failure_of(answer, "a service")
     response = Response(answer.body, answer.status)
     headers = response.raw_headers
-    found = answer.headers
-    headers.append((b"content-type", found.get("content-type", _JSON).encode("latin-1")))
-    for name in PASSED:
-        value = found.get(name)
-        if value is not None:
-            headers.append((name.encode(), value.encode("latin-1")))
-    if served_from is not None:
-        response.headers["Served-From"] = served_from
-    if degraded is not None:
-        response.headers["Degraded"] = degraded
+    headers.append((b"content-type", answer.headers.get("content-type", _JSON).encode("latin-1")))
+    headers += marks_of(answer, degraded=degraded, served_from=served_from)
     return response
 
 
-def from_cache(answer: Answer, age_s: int, degraded: str | None) -> Response:
-    """A kept 200, which says what it said when it came, or `degraded`, and its age now."""
-    marks = {"Served-From": "cache", "Age": str(age_s)}
-    degraded = degraded or answer.headers.get("degraded")
-    if degraded is not None:
-        marks["Degraded"] = degraded
-    return Response(answer.body, 200, marks, answer.headers.get("content-type", _JSON))
+def represented(
+    call: Call, shared: Representation, *, degraded: str | None = None, served_from: str | None = None
+) -> Response:
+    """A catalogue read's inner answer: with entity tag and compression if it is a 200, else passed through."""
+    if shared.answer.status != 200:
+        return passed_through(shared.answer, degraded=degraded, served_from=served_from)
+    return shared.respond(call, marks_of(shared.answer, degraded=degraded, served_from=served_from))
+
+
+def marks_of(
+    answer: Answer, *, degraded: str | None = None, served_from: str | None = None
+) -> list[tuple[bytes, bytes]]:
+    """The headers of an inner answer that a caller gets, with these two in place of its own."""
+    own = {"degraded": degraded, "served-from": served_from}
+    found = answer.headers
+    marks = []
+    for name in PASSED:
+        value = own.get(name) or found.get(name)
+        if value is not None:
+            marks.append((name.encode(), value.encode("latin-1")))
+    return marks
 
 
 def age_of(answer: Answer) -> int:

@@ -1,8 +1,8 @@
 """The gateway put together: the one place that makes its parts from the settings."""
 
 import asyncio
-from collections.abc import AsyncIterator, Callable
-from contextlib import AbstractAsyncContextManager, asynccontextmanager, nullcontext
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 
@@ -11,38 +11,36 @@ from fastapi import FastAPI
 from fastapi.responses import Response
 from prometheus_client import CollectorRegistry
 from pydantic import BaseModel
-from starlette.datastructures import Headers
-from starlette.types import Scope
+from starlette.middleware.cors import CORSMiddleware
 
 from gateway import openapi
-from gateway.admission import Doorman, Rates
 from gateway.board import StatusBoard
 from gateway.call import Call
-from gateway.catalogue import Catalogue
-from gateway.edge import Edge, PublicRoute, Serve
+from gateway.documented import ANSWER_HEADERS, REQUEST_HEADERS
 from gateway.forwarding import Forwarder
+from gateway.http.anonymous import AnonymousCalls
+from gateway.http.authentication import Authentication
+from gateway.http.edge import Edge, Endpoint
+from gateway.http.rate_limits import RateLimits, Rates
+from gateway.http.uploads import Uploads
 from gateway.lanes import CLIENT, make_lanes
-from gateway.lookup import RouteTable
 from gateway.observed import AdmissionMetrics, OutboundMetrics, PaceMetrics
 from gateway.ops import SERVICE, Operations, status_route
+from gateway.response_cache import ResponseCache
 from gateway.routes import FORWARDED, REGISTER_ROUTE, SIGN_IN_ROUTE
-from gateway.routing import READ, Route
+from gateway.routing import READ
 from gateway.sessions import Sessions
 from gateway.settings import GatewaySettings, parse_status_urls
 from gateway.switches import GET_PROTECTIONS, PUT_PROTECTIONS, Switches
 from gateway.warming import warm
 from holdfast.contracts.http import NewSession
-from holdfast.contracts.inputs import InputInvalid, wants_no_cache
-from holdfast.contracts.query_parameters import canonical_query, parse_query
 from holdfast.resilience.admission import Admission
 from holdfast.resilience.cache import Cache
 from holdfast.resilience.client import OutboundClient
 from holdfast.resilience.dependencies import Dependencies
-from holdfast.resilience.ratelimit import RateLimiter
 from holdfast.resilience.settings import ADMISSION, QUERY_CLIENT, ClientSettings, RateSettings
-from holdfast.service.app import Lifespan, create_app
+from holdfast.service.app import Lifespan, create_app, make_verifier
 from holdfast.service.health import Health, Readiness
-from holdfast.service.middleware import Admit, Instead
 from holdfast.service.settings import refuse_start
 from holdfast.service.tokens import KeyInvalid, TokenInvalid, TokenSigner, TokenVerifier
 
@@ -55,22 +53,29 @@ class Parts:
 
     query: OutboundClient
     command: OutboundClient
-    catalogue: Catalogue
+    cache: ResponseCache
     board: StatusBoard
     switches: Switches
     dependencies: Dependencies
 
 
 def build(settings: GatewaySettings) -> FastAPI:
-    """The application. Keys that are none, or no pair, end the start with one line."""
+    """The application. Exits with one line if the key pair is invalid."""
     registry = CollectorRegistry()
-    signer = _signer(settings)
+    signer, verifier = _signer(settings), make_verifier(settings)
+    _check_pair(signer, verifier)
     parts = _parts(settings, registry)
-    forwarder = Forwarder(parts.query, parts.command, make_lanes(), parts.catalogue, registry)
+    limits = _limits(settings)
+    anonymous = AnonymousCalls(limits)
+    forwarder = Forwarder(parts.query, parts.command, make_lanes(), parts.cache, anonymous, registry)
     admission = Admission(replace(ADMISSION, first=settings.calls_at_once))
     operations = Operations(parts.board, parts.dependencies, admission, settings.replica)
-    operated = _operated(settings.mode == "demo", operations, parts.switches)
-    table = RouteTable((SIGN_IN_ROUTE, REGISTER_ROUTE, *FORWARDED, *(route for route, _ in operated)))
+    endpoints = [
+        *_shop_endpoints(forwarder, Sessions(signer, forwarder, anonymous)),
+        *_operation_endpoints(settings.mode == "demo", operations, parts.switches),
+    ]
+    uploads = Uploads(limit_s=settings.body_timeout_s, most_bytes=settings.bodies_bytes)
+    edge = Edge(endpoints, Authentication(verifier), limits, admission, uploads, parts.cache)
     registry.register(AdmissionMetrics(admission))
     registry.register(PaceMetrics(parts.query, parts.command))
     app = create_app(
@@ -79,69 +84,39 @@ def build(settings: GatewaySettings) -> FastAPI:
         health=_health(parts.dependencies),
         registry=registry,
         lifespan=_lifespan(parts, forwarder if settings.warm_cache else None),
-        total_s=_total_s(table),
-        admit=_admit(table, admission),
-        instead=_instead(table, parts.catalogue),
-        edge=True,
+        total_s=lambda _method, _path: READ.total_s,
+        verifier=verifier,
+        front=edge.in_front_of,
         docs_url=None,
         redoc_url=None,
     )
-    verifier: TokenVerifier = app.state.verifier
-    _check_pair(signer, verifier)
-    edge = Edge(Doorman(verifier), _rates(settings))
-    served = [*_served(forwarder, Sessions(signer, forwarder)), *operated]
-    for route, serve in served:
-        methods = {other.method for other, _ in served if other.path == route.path}
-        app.router.routes.append(PublicRoute(route, edge, serve, methods))
-    openapi.install(app)
+    if settings.cors_origins:
+        _allow_origins(app, settings.allowed_origins)
+    openapi.install(app, [endpoint.route for endpoint in endpoints])
     return app
 
 
-def _total_s(table: RouteTable) -> Callable[[str, str], float]:
-    """The longest that a call may take, in seconds; what is no call of the API is refused sooner."""
-
-    def total_s(method: str, path: str) -> float:
-        route = table.find(method, path)
-        return READ.total_s if route is None else route.budget.total_s
-
-    return total_s
-
-
-def _admit(table: RouteTable, admission: Admission) -> Admit:
-    """Health, metrics, documents and operations are let in whatever else there is to do."""
-
-    def admit(method: str, path: str, total_s: float) -> AbstractAsyncContextManager[None]:
-        route = table.find(method, path)
-        if route is None or route.priority is None:
-            return nullcontext()
-        return admission.slot(route.priority, total_s)
-
-    return admit
+def _allow_origins(app: FastAPI, origins: Sequence[str]) -> None:
+    """CORS for pages of these origins. Without credentials: the pages' own code sends tokens, cookies never do."""
+    app.add_middleware(
+        CORSMiddleware,
+        allow_origins=list(origins),
+        allow_methods=["GET", "HEAD", "POST", "PUT", "DELETE"],
+        allow_headers=list(REQUEST_HEADERS),
+        expose_headers=list(ANSWER_HEADERS),
+        max_age=600,
+    )
 
 
-def _instead(table: RouteTable, catalogue: Catalogue) -> Instead:
-    """The catalogue's reads have an answer at hand when there is no room for them, unless they want another."""
-
-    def instead(scope: Scope) -> Response | None:
-        route = table.find(scope["method"], scope["path"])
-        if route is None or wants_no_cache(Headers(scope=scope).getlist("cache-control")):
-            return None
-        try:
-            query = canonical_query(parse_query(route.query, scope["query_string"]))
-        except InputInvalid:
-            return None
-        return catalogue.when_shed(route, scope["path"], query)
-
-    return instead
-
-
-def _operated(demo: bool, operations: Operations, switches: Switches) -> list[tuple[Route, Serve]]:
+def _operation_endpoints(demo: bool, operations: Operations, switches: Switches) -> list[Endpoint]:
     """The calls that operate the shop. Protections are switched in demo mode only."""
-    status: tuple[Route, Serve] = (status_route(demo), operations.status)
-    return [status, (GET_PROTECTIONS, switches.show), (PUT_PROTECTIONS, switches.switch)] if demo else [status]
+    status = Endpoint(status_route(demo), operations.status)
+    if not demo:
+        return [status]
+    return [status, Endpoint(GET_PROTECTIONS, switches.show), Endpoint(PUT_PROTECTIONS, switches.switch)]
 
 
-def _served(forwarder: Forwarder, sessions: Sessions) -> list[tuple[Route, Serve]]:
+def _shop_endpoints(forwarder: Forwarder, sessions: Sessions) -> list[Endpoint]:
     async def forward(call: Call, _body: BaseModel | None) -> Response:
         return await forwarder.forward(call)
 
@@ -153,9 +128,9 @@ def _served(forwarder: Forwarder, sessions: Sessions) -> list[tuple[Route, Serve
         return await sessions.register(call)
 
     return [
-        (SIGN_IN_ROUTE, open_session),
-        (REGISTER_ROUTE, register),
-        *((route, forward) for route in FORWARDED),
+        Endpoint(SIGN_IN_ROUTE, open_session),
+        Endpoint(REGISTER_ROUTE, register),
+        *(Endpoint(route, forward) for route in FORWARDED),
     ]
 
 
@@ -171,7 +146,7 @@ def _parts(settings: GatewaySettings, registry: CollectorRegistry) -> Parts:
     dependencies.add_listener(_log_breaker)
     board = StatusBoard(parse_status_urls(settings.status_urls), settings.status_interval_s)
     switches = Switches(board, SERVICE, settings.replica)
-    return Parts(query, command, Catalogue(Cache(settings.cache_bytes), registry), board, switches, dependencies)
+    return Parts(query, command, ResponseCache(Cache(settings.cache_bytes), registry), board, switches, dependencies)
 
 
 def _log_breaker(name: str, old: str, new: str) -> None:
@@ -190,7 +165,7 @@ def _lifespan(parts: Parts, warmed: Forwarder | None) -> Lifespan:
         finally:
             if warming is not None:
                 warming.cancel()
-            await parts.catalogue.close()
+            await parts.cache.close()
             for member in members:
                 await member.close()
             await parts.switches.close()
@@ -207,10 +182,15 @@ def _health(dependencies: Dependencies) -> Health:
     return Health(readiness, lambda: [line.as_json() for line in dependencies.status()])
 
 
-def _rates(settings: GatewaySettings) -> Rates:
-    return Rates(
-        RateLimiter(RateSettings(settings.rate_per_s, settings.rate_burst)),
-        RateLimiter(RateSettings(settings.session_rate_per_s, settings.session_rate_burst)),
+def _limits(settings: GatewaySettings) -> RateLimits:
+    return RateLimits(
+        Rates(
+            tokens=RateSettings(settings.rate_per_s, settings.rate_burst),
+            addresses=RateSettings(settings.address_rate_per_s, settings.address_rate_burst),
+            services=RateSettings(settings.anonymous_rate_per_s, settings.anonymous_rate_burst),
+            sessions=RateSettings(settings.session_rate_per_s, settings.session_rate_burst),
+            passwords=RateSettings(settings.password_rate_per_s, settings.password_rate_burst),
+        )
     )
 
 

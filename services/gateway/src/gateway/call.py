@@ -8,13 +8,16 @@ from holdfast.resilience.deadline import Deadline
 Header = tuple[str, str]
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Call:
     """One validated request.
 
-    `path` is plain ASCII, `query` canonical (`query_parameters.canonical_query`), `headers` what is forwarded but
-    for the token, which stands apart. `deadline` is the whole call's. `no_cache`: the caller wants an answer that was
-    not kept.
+    path, query: canonical, plain ASCII and percent-encoded: what was validated, and what is sent on.
+    headers: those that are forwarded, without the Consistency-Token, which stands apart.
+    body, deadline: set by the edge, once the body has arrived and once the call asks for a place.
+    address: where the call counts (`rate_limits.address_of`). anonymous: it came without a token.
+    no_cache: the caller wants an answer that was not kept.
+    accept_encoding, if_none_match: the headers as they came, read for catalogue reads alone.
     """
 
     route: Route
@@ -25,12 +28,11 @@ class Call:
     consistency_token: str | None = None
     body: bytes = b""
     no_cache: bool = False
+    address: str = ""
+    anonymous: bool = False
+    accept_encoding: str | None = None
+    if_none_match: str | None = None
 
     @property
     def cache_key(self) -> str:
-        return cache_key(self.path, self.query)
-
-
-def cache_key(path: str, query: str) -> str:
-    """`query` is canonical: the same for the same parameters."""
-    return f"{path}?{query}"
+        return f"{self.path}?{self.query}"

@@ -32,6 +32,11 @@ REQUEST_HEADERS: Final[dict[str, dict[str, Any]]] = {
         "description": "at least these versions, as a command's answer gave them: `stream@version`, comma-separated",
         "schema": {"type": "string", "pattern": PATTERN},
     },
+    "If-None-Match": {
+        "description": "entity tags: 304 without a body if the answer still has one of them",
+        "schema": {"type": "string"},
+        "example": 'W/"0123456789abcdef01234567"',
+    },
     "Cache-Control": {
         "description": "`no-cache` asks for an answer that the gateway has not kept",
         "schema": {"type": "string"},
@@ -54,6 +59,8 @@ ANSWER_HEADERS: Final[dict[str, dict[str, Any]]] = {
     },
     "Degraded": {"description": "why the answer is less than usual", "schema": {"type": "string"}},
     "Age": {"description": "the answer's age in seconds", "schema": {"type": "integer", "minimum": 0}},
+    "ETag": {"description": "a weak entity tag of the body, for If-None-Match", "schema": {"type": "string"}},
+    "Vary": {"description": "`accept-encoding`: a body over 1 KiB is gzip where asked", "schema": {"type": "string"}},
     "Consistency-Token": {"description": "send it back on a read to see this change", "schema": {"type": "string"}},
     "Idempotency-Replayed": {
         "description": "this is the stored answer of the first call with this key",
@@ -63,24 +70,31 @@ ANSWER_HEADERS: Final[dict[str, dict[str, Any]]] = {
 _COMMON: Final[dict[int, tuple[str, ...]]] = {
     401: ("unauthenticated",),
     403: ("forbidden",),
+    408: ("request-timeout",),
     413: ("body-too-large",),
     415: ("unsupported-media-type",),
+    414: ("target-too-long",),
     422: ("invalid",),
     429: ("rate-limited",),
+    431: ("headers-too-large",),
     503: ("dependency-unavailable", "overloaded", "bulkhead-full"),
     504: ("deadline-exceeded",),
 }
 SHARED: Final = {
     401: "Unauthenticated",
     403: "Forbidden",
+    408: "RequestTimeout",
     413: "BodyTooLarge",
+    414: "TargetTooLong",
     415: "UnsupportedMediaType",
     429: "RateLimited",
+    431: "HeadersTooLarge",
     503: "Unavailable",
     504: "DeadlineExceeded",
 }
 _ALWAYS: Final = ("X-Request-Id", "traceparent", "RateLimit", "RateLimit-Policy")
 _ON_READS: Final = ("Served-From", "Degraded", "Age")
+_ON_CATALOGUE_READS: Final = ("ETag", "Vary")
 _ON_COMMANDS: Final = ("Consistency-Token", "Idempotency-Replayed")
 
 
@@ -111,7 +125,9 @@ def extra_of(route: Route) -> dict[str, Any]:
     """The operation's headers and security."""
     names = ["X-Request-Timeout-Ms"]
     if route.reads:
-        names += ["Consistency-Token"] if route.cache is None else ["Consistency-Token", "Cache-Control"]
+        names += (
+            ["Consistency-Token"] if route.cache is None else ["Consistency-Token", "Cache-Control", "If-None-Match"]
+        )
     elif route.key != "ignored":
         names += ["Idempotency-Key"]
     if route.conditional:
@@ -136,6 +152,8 @@ def extra_of(route: Route) -> dict[str, Any]:
 def responses_of(route: Route) -> dict[int | str, dict[str, Any]]:
     """Every status with its answer's model or problem codes, and its headers."""
     found: dict[int | str, dict[str, Any]] = {route.status: {"headers": _headers(route, route.status)}}
+    if route.cache is not None:
+        found[304] = {"description": "Not Modified", "headers": _headers(route, 304)}
     for status, model in route.also.items():
         found[status] = {"model": model, "description": "Accepted", "headers": _headers(route, status)}
     for status, codes in sorted(problem_codes(route).items()):
@@ -147,8 +165,8 @@ def responses_of(route: Route) -> dict[int | str, dict[str, Any]]:
 def shared_responses() -> dict[str, dict[str, Any]]:
     """The problems that are the same on every call that has them, by name."""
     headers = {
-        401: ("WWW-Authenticate",), 403: (), 413: (), 415: (),
-        429: ("Retry-After",), 503: ("Retry-After",), 504: ("Retry-After",),
+        401: ("WWW-Authenticate",), 408: (), 403: (), 413: (), 414: (), 415: (),
+        429: ("Retry-After",), 431: (), 503: ("Retry-After",), 504: ("Retry-After",),
     }  # fmt: skip
     return {
         name: _problem_response(_COMMON[status], _refs((*_ALWAYS, *headers[status]))) for status, name in SHARED.items()
@@ -171,13 +189,13 @@ def _problem_response(codes: Sequence[str], headers: dict[str, dict[str, str]]) 
 
 def problem_codes(route: Route) -> dict[int, tuple[str, ...]]:
     """Each error status and the codes that it can come with."""
-    here = [422, 429, 503, 504]
+    here = [414, 422, 429, 431, 503, 504]
     if route.key != "ignored":
         here.append(401)
     if route.callers and route.callers != CALLERS:
         here.append(403)
     if not route.reads:
-        here += [413, 415]
+        here += [408, 413, 415]
     codes = {status: list(_COMMON[status]) for status in here}
     if route.reads:
         codes[400] = ["consistency-token-invalid"]
@@ -190,8 +208,9 @@ def problem_codes(route: Route) -> dict[int, tuple[str, ...]]:
 
 def _headers(route: Route, status: int) -> dict[str, dict[str, str]]:
     names = list(_ALWAYS)
-    if status < 300:
+    if status < 400:
         names += _ON_READS if route.reads else _ON_COMMANDS
+        names += _ON_CATALOGUE_READS if route.cache is not None else ()
     if status == 409:
         names.append("Retry-After")
     return _refs(names)

@@ -10,9 +10,11 @@ from typing import Final
 from fastapi.responses import Response
 from prometheus_client import CollectorRegistry, Counter
 
-from gateway.answers import LAGGING, NO_READ_MODEL, WRITE_MODEL, failure_of, passed_through
+from gateway.answers import LAGGING, NO_READ_MODEL, WRITE_MODEL, failure_of, passed_through, represented
 from gateway.call import Call
-from gateway.catalogue import Catalogue, wants_its_own
+from gateway.http.anonymous import AnonymousCalls
+from gateway.representation import Representation
+from gateway.response_cache import ResponseCache, wants_its_own
 from gateway.routing import Lane, Route
 from holdfast.contracts.consistency import HEADER as CONSISTENCY_TOKEN
 from holdfast.resilience.bulkhead import Bulkhead
@@ -38,13 +40,15 @@ class Forwarder:
         query: OutboundClient,
         command: OutboundClient,
         lanes: Mapping[Lane, Bulkhead],
-        catalogue: Catalogue,
+        cache: ResponseCache,
+        anonymous: AnonymousCalls,
         registry: CollectorRegistry,
     ) -> None:
         self._query = query
         self._command = command
         self._lanes = lanes
-        self._catalogue = catalogue
+        self._cache = cache
+        self._anonymous = anonymous
         self._fallbacks = Counter(
             "gateway_fallbacks_total",
             "Answers from another place than the route's own, by route and place",
@@ -55,11 +59,16 @@ class Forwarder:
     async def forward(self, call: Call) -> Response:
         """The answer to the caller. Raises ResilienceError or Problem when nothing can answer."""
         if call.route.target == "query-service":
-            return await self._read(call)
+            kept = self._cache.kept(call, self._ask_first)
+            return await self._read(call) if kept is None else kept
         return passed_through(await self.ask_command(call))
 
     async def ask_command(self, call: Call) -> Answer:
-        """command-service's answer, any status under 500. Raises ResilienceError, or Problem for a 5xx."""
+        """command-service's answer, any status under 500. Raises ResilienceError, or Problem for a 5xx or a 429."""
+        async with self._anonymous.place(call):
+            return await self._ask_command(call)
+
+    async def _ask_command(self, call: Call) -> Answer:
         lane = Lane.READS if call.route.reads else call.route.lane
         self._command.replicas.require()  # nobody there: say so before waiting for a place
         async with self._lanes[lane].slot(call.deadline):
@@ -67,9 +76,12 @@ class Forwarder:
         return _good(answer, self._command.name)
 
     async def _read(self, call: Call) -> Response:
-        kept = self._catalogue.kept(call, self._ask_first)
-        if kept is not None:
-            return kept
+        if self._cache.under_way(call):
+            return await self._read_from_services(call)  # joining costs the services nothing
+        async with self._anonymous.place(call):
+            return await self._read_from_services(call)
+
+    async def _read_from_services(self, call: Call) -> Response:
         if self._hurries(call):
             try:
                 return await self._read_until(call, call.deadline.at_most(HURRY_S), hurried=True)
@@ -79,28 +91,30 @@ class Forwarder:
 
     async def _read_until(self, call: Call, until: Deadline, *, hurried: bool = False) -> Response:
         """query-service's answer, `until` its time is up, else what there is in its place."""
+        shared: Representation | None = None
         try:
             if call.route.cache is None:
                 answer = await self._ask_query(call, call.consistency_token, until)
             else:
-                answer = await self._catalogue.fetch(call, self._ask_first, until, hurried=hurried)
+                shared = await self._cache.fetch(call, self._ask_first, until, hurried=hurried)
+                answer = shared.answer
         except (ResilienceError, Problem) as error:
             return await self._read_without_read_model(call, error)
         if answer.status == BEHIND:
             return await self._read_behind(call)
-        return passed_through(answer)
+        return passed_through(answer) if shared is None else represented(call, shared)
 
     async def _read_without_read_model(self, call: Call, failure: Exception) -> Response:
         """query-service is away: the write model, else the last good answer, else the failure."""
         if _has_write_model(call.route):
             try:
-                answer = await self.ask_command(call)
+                answer = await self._ask_command(call)
             except (ResilienceError, Problem):
                 pass  # what the caller is told is why query-service could not answer
             else:
                 self._fell_back(call, WRITE_MODEL)
-                return passed_through(answer, degraded=NO_READ_MODEL, served_from=WRITE_MODEL)
-        kept = self._catalogue.on_error(call)
+                return _from_write_model(call, answer, degraded=NO_READ_MODEL)
+        kept = self._cache.on_error(call)
         if kept is None:
             raise failure
         self._fell_back(call, "cache")
@@ -110,12 +124,12 @@ class Forwarder:
         """query-service answers, but not yet with what the token asks for (CORRECTNESS 22)."""
         if _has_write_model(call.route):
             try:
-                answer = await self.ask_command(call)
+                answer = await self._ask_command(call)
             except (ResilienceError, Problem):
                 pass  # the read model without the token is better than nothing
             else:
                 self._fell_back(call, WRITE_MODEL)
-                return passed_through(answer, served_from=WRITE_MODEL)
+                return _from_write_model(call, answer, degraded=None)
         answer = await self._ask_query(call, None, call.deadline)
         if answer.status == BEHIND:  # it has no version to wait for: not an answer that a caller could use
             raise failure_of(answer, self._query.name)
@@ -129,7 +143,7 @@ class Forwarder:
             return False
         if _has_write_model(call.route):
             return self._command.replicas.pace_s < SLOW_PACE_S
-        return self._catalogue.has(call)
+        return self._cache.has(call)
 
     async def _ask_first(self, call: Call) -> Answer:
         return await self._ask_query(call, call.consistency_token, self._leaving_a_reserve(call))
@@ -162,6 +176,12 @@ class Forwarder:
 
 def _has_write_model(route: Route) -> bool:
     return route.fallback.write_model and "fallback" in PROTECTIONS.on
+
+
+def _from_write_model(call: Call, answer: Answer, *, degraded: str | None) -> Response:
+    if call.route.cache is None:
+        return passed_through(answer, degraded=degraded, served_from=WRITE_MODEL)
+    return represented(call, Representation(answer), degraded=degraded, served_from=WRITE_MODEL)
 
 
 def _good(answer: Answer, service: str) -> Answer:

@@ -1,37 +1,58 @@
-"""Which call of the public API a request is, by method and path alone, before anything of it is read."""
+"""Which call of the public API a request is: found once, by its raw path, before anything else of it is read."""
 
-import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from typing import Generic, TypeVar
+from urllib.parse import unquote
 
-from gateway.routing import Route
+E = TypeVar("E")
+"""What is found: the endpoint of one method and path."""
 
 
-class RouteTable:
-    """The routes, found by what a request's first line says."""
+@dataclass(slots=True)
+class _Node(Generic[E]):
+    children: "dict[str, _Node[E]]" = field(default_factory=dict)
+    variable: "_Node[E] | None" = None
+    methods: dict[str, E] = field(default_factory=dict)
 
-    def __init__(self, routes: Iterable[Route]) -> None:
-        self._plain: dict[tuple[str, str], Route] = {}
-        parted: dict[str, list[Route]] = {}
-        for route in routes:
-            if route.part is None:
-                self._plain[route.method, route.path] = route
+
+class RouteTable(Generic[E]):
+    """A tree of path segments. Each segment is decoded by itself, so an encoded slash stays within its segment, and
+    nothing is normalised: `.`, `..` and empty segments are segments like any other.
+    """
+
+    def __init__(self, endpoints: Iterable[tuple[str, str, E]]) -> None:
+        """endpoints: (method, path, endpoint); a path has at most one variable part, `{name}`."""
+        self._root: _Node[E] = _Node()
+        self._plain: dict[bytes, Mapping[str, E]] = {}
+        for method, path, endpoint in endpoints:
+            node = self._node(path)
+            node.methods[method] = endpoint
+            if "{" not in path:
+                self._plain[path.encode()] = node.methods
+
+    def find(self, raw_path: bytes) -> tuple[Mapping[str, E], str] | None:
+        """The endpoints at this path by method, and the decoded variable part ("" without one). None: no such path."""
+        methods = self._plain.get(raw_path)
+        if methods is not None:
+            return methods, ""
+        node, part = self._root, ""
+        for raw in raw_path.decode("utf-8", "replace").split("/"):
+            segment = unquote(raw) if "%" in raw else raw
+            child = node.children.get(segment)
+            if child is None:
+                if node.variable is None or not segment:
+                    return None
+                child, part = node.variable, segment
+            node = child
+        return (node.methods, part) if node.methods else None
+
+    def _node(self, path: str) -> _Node[E]:
+        node = self._root
+        for segment in path.split("/"):
+            if segment.startswith("{"):
+                node.variable = node.variable or _Node()
+                node = node.variable
             else:
-                parted.setdefault(route.method, []).append(route)
-        # One pattern for all routes of a method: what is shed asks for its route too, and little else.
-        self._parted = {method: (_any_of(found), found) for method, found in parted.items()}
-
-    def find(self, method: str, path: str) -> Route | None:
-        """The call, None for what is none."""
-        route = self._plain.get((method, path))
-        if route is not None:
-            return route
-        if method not in self._parted:
-            return None
-        pattern, routes = self._parted[method]
-        match = pattern.fullmatch(path)
-        return None if match is None or match.lastindex is None else routes[match.lastindex - 1]
-
-
-def _any_of(routes: Sequence[Route]) -> re.Pattern[str]:
-    """Matches the path of any of them; the group that did is the route's number, from 1."""
-    return re.compile("|".join(re.sub(r"{\w+}", "[^/]+", f"({route.path})") for route in routes))
+                node = node.children.setdefault(segment, _Node())
+        return node

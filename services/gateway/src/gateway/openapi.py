@@ -1,5 +1,6 @@
 """/openapi.json and /docs: the routing table's document completed, and Swagger UI from this machine (no CDN)."""
 
+from collections.abc import Sequence
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any, Final
@@ -8,9 +9,19 @@ from fastapi import FastAPI
 from fastapi.openapi.docs import get_swagger_ui_html
 from fastapi.openapi.utils import get_openapi
 from fastapi.responses import FileResponse, HTMLResponse, Response
+from fastapi.routing import APIRoute
 from starlette.exceptions import HTTPException
 
-from gateway.documented import ANSWER_HEADERS, PROBLEM, SECURITY, shared_responses
+from gateway.documented import (
+    ANSWER_HEADERS,
+    PROBLEM,
+    SECURITY,
+    endpoint_of,
+    extra_of,
+    responses_of,
+    shared_responses,
+)
+from gateway.routing import Route
 from holdfast.contracts.http import ProblemBody
 
 _ABOUT: Final = (
@@ -32,11 +43,11 @@ _PROCESS: Final[dict[str, dict[int, tuple[str, dict[str, Any]]]]] = {
 }
 
 
-def install(app: FastAPI) -> None:
-    """Give `app` its document and its page."""
+def install(app: FastAPI, routes: Sequence[Route]) -> None:
+    """Give `app` the document of `routes`, which another application serves, and its page."""
     app.title = "Holdfast"
     app.description = _ABOUT
-    app.openapi = lambda: _document(app)  # type: ignore[method-assign]  # FastAPI's way to extend its document
+    app.openapi = lambda: _document(app, routes)  # type: ignore[method-assign]  # FastAPI's way to extend its document
     assets = _assets_folder()
 
     async def page() -> HTMLResponse:
@@ -65,9 +76,10 @@ def _assets_folder() -> Path:
     return Path(spec.origin).parent / "static"
 
 
-def _document(app: FastAPI) -> dict[str, Any]:
+def _document(app: FastAPI, routes: Sequence[Route]) -> dict[str, Any]:
     if app.openapi_schema is None:
-        document = get_openapi(title=app.title, version=app.version, description=_ABOUT, routes=app.routes)
+        documented = [_documented(route) for route in routes]
+        document = get_openapi(title=app.title, version=app.version, description=_ABOUT, routes=documented)
         components = document.setdefault("components", {})
         components["headers"] = ANSWER_HEADERS
         components["responses"] = shared_responses()
@@ -79,6 +91,23 @@ def _document(app: FastAPI) -> dict[str, Any]:
         document["paths"]["/metrics"] = {"get": _metrics()}
         app.openapi_schema = document
     return app.openapi_schema
+
+
+def _documented(route: Route) -> APIRoute:
+    """The route as FastAPI's generator of documents knows it. It serves nothing."""
+    return APIRoute(
+        route.path,
+        endpoint_of(route),
+        methods=[route.method],
+        name=route.name,
+        operation_id=route.name,
+        summary=route.summary,
+        tags=[route.tag],
+        status_code=route.status,
+        response_model=route.answer,
+        responses=responses_of(route),
+        openapi_extra=extra_of(route),
+    )
 
 
 def _allow_empty(paths: dict[str, Any]) -> None:
@@ -107,11 +136,14 @@ def _process_call(path: str, told: dict[int, tuple[str, dict[str, Any]]]) -> dic
 
 
 def _metrics() -> dict[str, Any]:
+    limited = {"429": {"$ref": "#/components/responses/RateLimited"}}
     return {
         "operationId": "get_metrics",
         "summary": "Prometheus metrics",
         "tags": ["operation"],
-        "responses": {"200": {"description": "Prometheus text", "content": {"text/plain": {}}}} | _unreadable_timeout(),
+        "responses": {"200": {"description": "Prometheus text", "content": {"text/plain": {}}}}
+        | _unreadable_timeout()
+        | limited,
     }
 
 

@@ -58,6 +58,7 @@ class Shed(Answer):
     cart: int
     browse: int
     recommendations: int
+    anonymous: int = Field(description="calls without a token, whatever they ask")
 
 
 class SheddingState(Answer):

@@ -1,6 +1,7 @@
 """What can be set of the gateway, each with unit and reason. Shared settings: `holdfast.service.settings`."""
 
-from typing import Annotated
+import re
+from typing import Annotated, Final
 
 from pydantic import AfterValidator, Field
 
@@ -8,6 +9,8 @@ from holdfast.resilience import settings as start
 from holdfast.resilience.addresses import parse_urls
 from holdfast.service.settings import ServiceSettings
 from holdfast.service.tokens import DEMO_PRIVATE_KEY
+
+_ORIGIN: Final = re.compile(r"https?://[A-Za-z0-9.\[\]:-]{1,255}")
 
 
 def parse_status_urls(text: str) -> list[tuple[str, str]]:
@@ -32,6 +35,17 @@ def _status_urls(text: str) -> str:
     return text
 
 
+def _origins(text: str) -> str:
+    for origin in _listed(text):
+        if origin != "*" and not _ORIGIN.fullmatch(origin):
+            raise ValueError(f"{origin!r} must be an origin such as https://shop.example, or *")
+    return text
+
+
+def _listed(text: str) -> list[str]:
+    return [item for item in map(str.strip, text.split(",")) if item]
+
+
 class GatewaySettings(ServiceSettings):
     """The edge's own settings."""
 
@@ -52,10 +66,33 @@ class GatewaySettings(ServiceSettings):
 
     rate_per_s: float = Field(start.TOKEN_RATE.per_s, gt=0, description="requests a second and token in the long run")
     rate_burst: int = Field(start.TOKEN_RATE.burst, ge=1, description="requests of one token at once")
+    address_rate_per_s: float = Field(
+        start.ADDRESS_RATE.per_s, gt=0, description="requests without a token, a second and address"
+    )
+    address_rate_burst: int = Field(
+        start.ADDRESS_RATE.burst, ge=1, description="requests without a token of one address at once"
+    )
+    anonymous_rate_per_s: float = Field(
+        start.ANONYMOUS_RATE.per_s, gt=0,
+        description="of these, a second and address, those that a service answers: an answer that is kept costs little",
+    )  # fmt: skip
+    anonymous_rate_burst: int = Field(start.ANONYMOUS_RATE.burst, ge=1, description="of these at once")
     session_rate_per_s: float = Field(
         start.SESSION_RATE.per_s, gt=0, description="new sessions a second and address: many shoppers share one"
     )
     session_rate_burst: int = Field(start.SESSION_RATE.burst, ge=1, description="new sessions of one address at once")
+    password_rate_per_s: float = Field(
+        start.PASSWORD_RATE.per_s, gt=0,
+        description="sign-ins and registrations a second and address, apart for callers with a token and without one",
+    )  # fmt: skip
+    password_rate_burst: int = Field(start.PASSWORD_RATE.burst, ge=1, description="of these at once")
+    body_timeout_s: float = Field(5.0, gt=0, le=60, description="how long a request's body may take to arrive")
+    bodies_bytes: int = Field(
+        16 * 1024 * 1024, ge=64 * 1024, description="bytes of all bodies that are arriving: 256 of the largest"
+    )
+    cors_origins: Annotated[str, AfterValidator(_origins)] = Field(
+        "", description="origins whose pages may call the API (CORS), comma-separated, `*` for any; empty: none"
+    )
 
     calls_at_once: int = Field(
         start.ADMISSION.first, ge=start.ADMISSION.smallest, le=start.ADMISSION.largest,
@@ -68,3 +105,8 @@ class GatewaySettings(ServiceSettings):
         True, description="read the first products after the start, one at a time: an empty cache outlives no failure"
     )
     status_interval_s: float = Field(1.0, gt=0, description="how often each /status is asked, in the background")
+
+    @property
+    def allowed_origins(self) -> list[str]:
+        """The origins of `cors_origins`."""
+        return _listed(self.cors_origins)

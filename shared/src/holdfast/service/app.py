@@ -12,12 +12,13 @@ import uvicorn
 import uvloop
 from fastapi import APIRouter, FastAPI
 from prometheus_client import CollectorRegistry
+from starlette.types import ASGIApp
 
 from holdfast.resilience.protections import PROTECTIONS
 from holdfast.service import problems
 from holdfast.service.health import Health, health_router
 from holdfast.service.logs import configure
-from holdfast.service.middleware import Admit, Instead, RequestMetrics, RequestMiddleware, admit_all, nothing_instead
+from holdfast.service.middleware import BodyMiddleware, RequestMetrics, RequestMiddleware
 from holdfast.service.settings import ServiceSettings, refuse_start
 from holdfast.service.switches import switches_router
 from holdfast.service.tokens import KeyInvalid, TokenVerifier
@@ -28,6 +29,8 @@ _INTERNAL_TOTAL_S: Final = 2.0
 _GRACE_S: Final = 3
 
 Lifespan = Callable[[FastAPI], AbstractAsyncContextManager[None]]
+Front = Callable[[ASGIApp], ASGIApp]
+"""Wraps the application with an ASGI application that serves some requests itself."""
 
 
 @asynccontextmanager
@@ -44,22 +47,19 @@ def create_app(  # every part of a service that differs is a named argument
     registry: CollectorRegistry | None = None,
     lifespan: Lifespan = _no_lifespan,
     total_s: Callable[[str, str], float] = lambda _method, _path: _INTERNAL_TOTAL_S,
-    admit: Admit = admit_all,
-    instead: Instead = nothing_instead,
-    edge: bool = False,
+    verifier: TokenVerifier | None = None,
+    front: Front | None = None,
     **fastapi_options: Any,
 ) -> FastAPI:
     """An application with Holdfast's defaults: problems, context, deadline, bounded bodies, metrics, health.
 
-    `app.state.verifier` verifies tokens with the public key of the settings; a key that is none ends the start with
-    one line. `edge` is for the gateway: it documents itself and adds Retry-After to every 503.
+    `app.state.verifier` is `verifier`, by default `make_verifier(settings)`. `front` is for the gateway: it serves the
+    public API in front of the application, which then adds Retry-After to every 503 and documents itself.
     """
+    edge = front is not None
     options: dict[str, Any] = {} if edge else {"openapi_url": None}
     app = FastAPI(title="Holdfast", lifespan=lifespan, redirect_slashes=False, **(options | fastapi_options))
-    try:
-        app.state.verifier = TokenVerifier(settings.token_public_key)
-    except KeyInvalid as error:
-        refuse_start(f"TOKEN_PUBLIC_KEY: {error}")
+    app.state.verifier = verifier or make_verifier(settings)
     problems.install(app, edge=edge)
     registry = registry or CollectorRegistry()
     app.include_router(health_router(service, settings.replica, health or Health(), registry))
@@ -67,10 +67,19 @@ def create_app(  # every part of a service that differs is a named argument
         app.include_router(switches_router(service, settings.replica))
     for router in routers:
         app.include_router(router)
-    app.add_middleware(
-        RequestMiddleware, total_s=total_s, metrics=RequestMetrics(registry), admit=admit, instead=instead
-    )
+    app.add_middleware(BodyMiddleware)
+    if front is not None:
+        app.add_middleware(front)
+    app.add_middleware(RequestMiddleware, total_s=total_s, metrics=RequestMetrics(registry))
     return app
+
+
+def make_verifier(settings: ServiceSettings) -> TokenVerifier:
+    """Verifies tokens with the public key of the settings. Exits with one line if the key is invalid."""
+    try:
+        return TokenVerifier(settings.token_public_key)
+    except KeyInvalid as error:
+        refuse_start(f"TOKEN_PUBLIC_KEY: {error}")
 
 
 def run(service: str, settings: ServiceSettings, main: Coroutine[Any, Any, int]) -> int:

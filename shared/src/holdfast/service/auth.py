@@ -11,23 +11,27 @@ _CHALLENGE = {"WWW-Authenticate": "Bearer"}
 
 
 def bearer_token(authorization: str | None) -> str | None:
-    """The token of an Authorization header, None without one. Raises Problem 401 for another scheme."""
+    """The token of an Authorization header, None without one or with another scheme, which is not ours to judge.
+
+    Raises TokenInvalid for `Bearer` without a token.
+    """
     if authorization is None:
         return None
-    scheme, _, token = authorization.partition(" ")
-    if scheme.lower() != "bearer" or not token.strip():
-        raise Problem(401, "unauthenticated", "the Authorization header has to be `Bearer TOKEN`", headers=_CHALLENGE)
-    return token.strip()
+    scheme, _, token = authorization.strip(" ").partition(" ")
+    if scheme.lower() != "bearer":
+        return None
+    token = token.strip(" ")
+    if not token:
+        raise TokenInvalid("the Authorization header has to be `Bearer TOKEN`")
+    return token
 
 
 def optional_caller(request: Request) -> Caller | None:
     """Who calls, or None without a token. Raises Problem 401 for a bad one."""
-    token = bearer_token(request.headers.get("authorization"))
-    if token is None:
-        return None
     verifier: TokenVerifier = request.app.state.verifier
     try:
-        return verifier.verify(token)
+        token = bearer_token(request.headers.get("authorization"))
+        return None if token is None else verifier.verify(token)
     except TokenInvalid as error:
         raise Problem(401, "unauthenticated", error.reason, headers=_CHALLENGE) from error
 

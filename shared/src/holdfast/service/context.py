@@ -38,6 +38,10 @@ class RequestContext:
         if self.caller_gone.is_set():
             raise CallerGone
 
+    def with_deadline(self, deadline: Deadline) -> "RequestContext":
+        """The same request with another deadline."""
+        return RequestContext(self.request_id, self.traceparent, deadline, self.attempt, self.caller_gone)
+
     @property
     def trace_id(self) -> str:
         return self.traceparent[3:35]

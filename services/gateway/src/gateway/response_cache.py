@@ -1,4 +1,4 @@
-"""The catalogue's reads through the cache: what may be kept, for whom, and how it is told.
+"""The catalogue's reads through the cache: what may be kept, for which callers, and how an answer says so.
 
 Kept are whole 200 answers of routes that are the same for everybody; nothing of a caller is sent for them or kept.
 """
@@ -10,9 +10,9 @@ from typing import Final
 from fastapi.responses import Response
 from prometheus_client import CollectorRegistry, Counter
 
-from gateway.answers import NO_READ_MODEL, age_of, from_cache
-from gateway.call import Call, cache_key
-from gateway.routing import Route
+from gateway.answers import NO_READ_MODEL, age_of
+from gateway.call import Call
+from gateway.representation import Representation
 from holdfast.resilience.cache import Cache, Fetched, Hit
 from holdfast.resilience.deadline import Deadline
 from holdfast.resilience.protections import NAIVE_TOTAL_S, PROTECTIONS
@@ -24,10 +24,10 @@ _OF_A_CALLER: Final = "authorization"
 _PRODUCTS: Final = "product-"
 
 
-class Catalogue:
+class ResponseCache:
     """Answers of query-service, kept. One event loop."""
 
-    def __init__(self, cache: Cache[Answer], registry: CollectorRegistry) -> None:
+    def __init__(self, cache: Cache[Representation], registry: CollectorRegistry) -> None:
         self._cache = cache
         self._answers = Counter(
             "gateway_catalogue_answers_total",
@@ -42,13 +42,17 @@ class Catalogue:
         if settings is None or wants_its_own(call) or "cache" not in PROTECTIONS.on:
             return None
         hit = self._cache.find(call.cache_key, settings, _fetching(call, ask))
-        return None if hit is None else self._told(call.route, hit)
+        return None if hit is None else self._respond(call, hit)
+
+    def under_way(self, call: Call) -> bool:
+        """Whether the same is being asked for already, so that `fetch` would only wait for it."""
+        return call.route.cache is not None and not wants_its_own(call) and self._cache.under_way(call.cache_key)
 
     def has(self, call: Call) -> bool:
         """Whether `on_error` would have an answer."""
         return self._last_good(call) is not None
 
-    async def fetch(self, call: Call, ask: Ask, until: Deadline, *, hurried: bool = False) -> Answer:
+    async def fetch(self, call: Call, ask: Ask, until: Deadline, *, hurried: bool = False) -> Representation:
         """What `ask` gives, for a route that is kept. Callers who ask the same at once share it, each waiting for it
         `until` its own time is up. What a `hurried` one does not wait for is kept for the next.
 
@@ -56,7 +60,7 @@ class Catalogue:
         """
         if "cache" not in PROTECTIONS.on:
             self._cache.clear()  # switched on again it begins empty, so that runs to compare begin alike
-            return await ask(call)
+            return Representation(await ask(call))
         self._answers.labels(call.route.name, "fetched").inc()
         if not wants_its_own(call):
             if hurried:
@@ -64,35 +68,39 @@ class Catalogue:
             with until.limit(call.route.target):
                 return await self._cache.get(call.cache_key, _fetching(call, ask))
         asked_at_s = self._cache.now_s()
-        answer = await ask(call)
-        self._cache.keep(call.cache_key, _fetched(answer), asked_at_s)
-        return answer
+        fetched = _fetched(await ask(call))
+        self._cache.keep(call.cache_key, fetched, asked_at_s)
+        return fetched.value
 
     def on_error(self, call: Call) -> Response | None:
         """The last good answer, marked, when there is no other."""
         hit = self._last_good(call)
-        return None if hit is None else self._told(call.route, hit)
+        return None if hit is None else self._respond(call, hit)
 
-    def when_shed(self, route: Route, path: str, query: str) -> Response | None:
-        """What is kept for a read that there is no room for: a shopper is better off with it than with a 503, and it
-        costs no more."""
-        if route.cache is None or "cache" not in PROTECTIONS.on:
+    def when_shed(self, call: Call) -> Response | None:
+        """A kept answer to a read that there is no room for: it serves better than a 503 and costs no more."""
+        settings = call.route.cache
+        if settings is None or call.no_cache or "cache" not in PROTECTIONS.on:
             return None
-        hit = self._cache.at_hand(cache_key(path, query), route.cache)
-        return None if hit is None else self._told(route, hit)
+        hit = self._cache.at_hand(call.cache_key, settings)
+        return None if hit is None else self._respond(call, hit)
 
     async def close(self) -> None:
         await self._cache.close()
 
-    def _last_good(self, call: Call) -> Hit[Answer] | None:
+    def _last_good(self, call: Call) -> Hit[Representation] | None:
         settings = call.route.cache
         if settings is None or "cache" not in PROTECTIONS.on:
             return None
         return self._cache.on_error(call.cache_key, settings)
 
-    def _told(self, route: Route, hit: Hit[Answer]) -> Response:
-        self._answers.labels(route.name, hit.how).inc()
-        return from_cache(hit.value, hit.age_s, NO_READ_MODEL if hit.how == "stale-if-error" else None)
+    def _respond(self, call: Call, hit: Hit[Representation]) -> Response:
+        self._answers.labels(call.route.name, hit.how).inc()
+        degraded = NO_READ_MODEL if hit.how == "stale-if-error" else hit.value.answer.headers.get("degraded")
+        marks = [(b"served-from", b"cache"), (b"age", str(hit.age_s).encode())]
+        if degraded is not None:
+            marks.append((b"degraded", degraded.encode("latin-1")))
+        return hit.value.respond(call, marks)
 
 
 def wants_its_own(call: Call) -> bool:
@@ -100,12 +108,12 @@ def wants_its_own(call: Call) -> bool:
     return call.no_cache or (call.consistency_token is not None and _PRODUCTS in call.consistency_token)
 
 
-def _fetching(call: Call, ask: Ask) -> Callable[[], Awaitable[Fetched[Answer]]]:
+def _fetching(call: Call, ask: Ask) -> Callable[[], Awaitable[Fetched[Representation]]]:
     """The call as anybody's, with a whole call's time, not with the patience of who came first. It ends a little sooner
     than whoever waits for it, so that its attempts time out, which breakers count, and are not cancelled.
     """
 
-    async def fetch() -> Fetched[Answer]:
+    async def fetch() -> Fetched[Representation]:
         headers = tuple(header for header in call.headers if header[0].lower() != _OF_A_CALLER)
         total_s = call.route.budget.total_s if "deadline" in PROTECTIONS.on else NAIVE_TOTAL_S
         deadline = Deadline.after(total_s).shortened_by(_SOONER_MS)
@@ -114,9 +122,11 @@ def _fetching(call: Call, ask: Ask) -> Callable[[], Awaitable[Fetched[Answer]]]:
     return fetch
 
 
-def _fetched(answer: Answer) -> Fetched[Answer]:
+def _fetched(answer: Answer) -> Fetched[Representation]:
     """Only a 200 is kept, and not one that says it is behind but not how far."""
     degraded = "degraded" in answer.headers
     known = not degraded or "age" in answer.headers
     age_s = float(age_of(answer)) if answer.status == 200 and known else None
-    return Fetched(answer, len(answer.body), age_s, degraded)
+    return Fetched(
+        Representation(answer), len(answer.body) * 5 // 4, age_s, degraded
+    )  # with its gzip form, mostly a fifth

@@ -1,0 +1,1 @@
+"""The edge: one public request, from its first line to its answer."""

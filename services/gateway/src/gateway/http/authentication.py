@@ -1,0 +1,42 @@
+"""Who makes a request: the caller that its token names, and whether that role may make the call."""
+
+from typing import Final
+
+from gateway.routing import Route
+from holdfast.service.auth import bearer_token
+from holdfast.service.problems import Problem
+from holdfast.service.tokens import Caller, TokenInvalid, TokenVerifier
+
+_CHALLENGE: Final = {"WWW-Authenticate": "Bearer"}
+
+
+class Authentication:
+    """Verifies tokens. Keeps nothing about a request."""
+
+    def __init__(self, verifier: TokenVerifier) -> None:
+        self._verifier = verifier
+
+    def identify(self, route: Route, authorization: str | None) -> tuple[Caller | None, str | None]:
+        """The caller and its token of an Authorization header; (None, None) without one or with another scheme.
+
+        A bad token is 401 wherever it is sent, except on a new session: there it only means a new start.
+        Raises Problem 401.
+        """
+        try:
+            token = bearer_token(authorization)
+            return (None, None) if token is None else (self._verifier.verify(token), token)
+        except TokenInvalid as error:
+            if route.key == "ignored":
+                return None, None
+            raise Problem(401, "unauthenticated", error.reason, headers=_CHALLENGE) from error
+
+    @staticmethod
+    def authorize(route: Route, caller: Caller | None) -> None:
+        """Raises Problem 401 or 403 unless this caller may make the call."""
+        if route.callers is None:
+            return
+        if caller is None:
+            raise Problem(401, "unauthenticated", "this call needs a token", headers=_CHALLENGE)
+        if caller.role not in route.callers:
+            needed = " or ".join(sorted(route.callers))
+            raise Problem(403, "forbidden", f"this call needs the role {needed}, not {caller.role}")
