@@ -102,7 +102,7 @@ def _allow_origins(app: FastAPI, origins: Sequence[str]) -> None:
         CORSMiddleware,
         allow_origins=list(origins),
         allow_methods=["GET", "HEAD", "POST", "PUT", "DELETE"],
-        allow_headers=list(REQUEST_HEADERS),
+        allow_headers=["Authorization", "X-Request-Id", "traceparent", *REQUEST_HEADERS],
         expose_headers=list(ANSWER_HEADERS),
         max_age=600,
     )

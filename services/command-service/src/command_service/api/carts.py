@@ -20,13 +20,14 @@ async def add_item(body: CartItem, request: AnyCommand, parts: FromParts) -> Res
     return await _changed(parts, request, cart.AddItem(ProductId(body.product_id), body.quantity))
 
 
-# A product id in these paths is only looked up in the cart: one that no product can have is a line that is not there.
-@router.put("/api/cart/items/{product_id}")
+# A product id in these paths is only looked up in the cart: one that no product can have is a line that is not there,
+# with a slash in it too.
+@router.put("/api/cart/items/{product_id:path}")
 async def change_quantity(product_id: str, body: CartQuantity, request: AnyCommand, parts: FromParts) -> Response:
     return await _changed(parts, request, cart.ChangeQuantity(ProductId(product_id), body.quantity))
 
 
-@router.delete("/api/cart/items/{product_id}")
+@router.delete("/api/cart/items/{product_id:path}")
 async def remove_item(product_id: str, request: AnyCommand, parts: FromParts) -> Response:
     return await _changed(parts, request, cart.RemoveItem(ProductId(product_id)))
 
