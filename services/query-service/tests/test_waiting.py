@@ -13,102 +13,97 @@ from query_service.kept import KeptAnswers
 from query_service.waiting import ReadModelBehind, TokenWaits, WaitGate
 
 
-def entered(gate: WaitGate) -> int:
-    turn = gate.enter()
-    assert turn is not None
-    return turn
-
-
-def run_out(gate: WaitGate, times: int, *, ran_out: bool | None = True) -> None:
-    for _ in range(times):
-        gate.leave(entered(gate), ran_out)
-
-
 def test_nobody_waits_while_the_read_model_is_known_to_be_behind() -> None:
     behind = True
     gate = WaitGate(FakeClock(), behind=lambda: behind)
-    assert gate.enter() is None
-    behind = False
-    assert gate.enter() is not None
-
-
-def test_the_gate_closes_when_half_of_the_last_twenty_waits_ran_out() -> None:
-    gate = WaitGate(FakeClock())
-    run_out(gate, 11, ran_out=False)
-    run_out(gate, 9)
-    assert not gate.closed
-    run_out(gate, 1)
     assert gate.closed
-    assert gate.enter() is None
-
-
-def test_older_waits_than_the_last_twenty_are_forgotten() -> None:
-    gate = WaitGate(FakeClock())
-    run_out(gate, 9)
-    run_out(gate, 20, ran_out=False)
-    run_out(gate, 9)
+    assert not gate.admits("a")
+    behind = False
     assert not gate.closed
+    assert gate.admits("a")
 
 
-def test_without_breakers_a_closed_gate_lets_everybody_wait(switch_off: Callable[..., None]) -> None:
-    gate = WaitGate(FakeClock())
-    run_out(gate, 10)
-    assert gate.enter() is None
+def test_a_caller_whose_wait_ran_out_does_not_wait_for_a_second_and_others_do() -> None:
+    clock = FakeClock()
+    gate = WaitGate(clock)
+    for _ in range(1_000):
+        gate.ran_out("hostile")
+    assert not gate.admits("hostile")
+    assert gate.admits("other")
+    assert not gate.closed
+    clock.advance(0.99)
+    assert not gate.admits("hostile")
+    clock.advance(0.01)
+    assert gate.admits("hostile")
+
+
+def test_a_trial_that_runs_out_costs_another_second_and_one_that_is_reached_none() -> None:
+    clock = FakeClock()
+    gate = WaitGate(clock)
+    gate.ran_out("a")
+    clock.advance(1)
+    gate.ran_out("a")
+    clock.advance(0.5)
+    assert not gate.admits("a")
+    clock.advance(0.5)
+    assert gate.admits("a")
+    gate.reached("a")
+    assert len(gate) == 0
+
+
+def test_ever_new_callers_are_remembered_within_a_bound() -> None:
+    gate = WaitGate(FakeClock(), at_most=3)
+    for caller in "abcad":
+        gate.ran_out(caller)
+    assert len(gate) == 3
+    assert [caller for caller in "abcd" if not gate.admits(caller)] == ["a", "c", "d"]  # b's was longest ago
+
+
+def test_without_breakers_everybody_waits(switch_off: Callable[..., None]) -> None:
+    gate = WaitGate(FakeClock(), behind=lambda: True)
+    gate.ran_out("a")
     switch_off("breaker")
-    assert gate.enter() is not None
+    assert gate.admits("a")
     assert gate.closed  # still shown
     switch_off()
-    assert gate.enter() is None
+    assert not gate.admits("a")
 
 
-def test_waits_cut_short_say_nothing() -> None:
-    gate = WaitGate(FakeClock())
-    run_out(gate, 50, ran_out=None)
-    assert not gate.closed
+async def test_made_up_tokens_of_one_caller_cost_the_others_nothing() -> None:
+    waits = TokenWaits(Bulkhead("tokens", BulkheadSettings(limit=2, queue=0)), WaitGate(), longest_s=0.05)
+    there = False
+
+    async def ask(caller: str, *, never: bool = False) -> bool:
+        async def fetch() -> bool:
+            return there and not never
+
+        return await waits.read(caller, fetch, bool, what="it", deadline=Deadline.after(1))
+
+    for _ in range(3):
+        hostile = [asyncio.create_task(ask("hostile", never=True)) for _ in range(20)]
+        await asyncio.sleep(0.01)
+        assert waits.in_flight <= 1
+        mine = asyncio.create_task(ask("me"))
+        await asyncio.sleep(0.01)
+        there = True
+        assert await mine
+        there = False
+        assert {type(one) for one in await asyncio.gather(*hostile, return_exceptions=True)} == {ReadModelBehind}
 
 
-def test_after_a_second_one_probe_is_let_in_and_opens_the_gate_when_it_is_reached() -> None:
-    clock = FakeClock()
-    gate = WaitGate(clock)
-    run_out(gate, 10)
-    clock.advance(0.99)
-    assert gate.enter() is None
-    clock.advance(0.01)
-    cut_short = entered(gate)
-    assert gate.enter() is None
-    gate.leave(cut_short, None)
-    assert gate.closed
-    gate.leave(entered(gate), False)
-    assert not gate.closed
-    run_out(gate, 9)
-    assert not gate.closed
+async def test_a_wait_that_the_callers_own_deadline_ended_says_nothing() -> None:
+    gate = WaitGate()
+    waits = TokenWaits(Bulkhead("tokens", BulkheadSettings(limit=2, queue=0)), gate, longest_s=0.2)
 
+    async def never() -> bool:
+        return False
 
-def test_a_probe_that_runs_out_closes_it_for_another_second() -> None:
-    clock = FakeClock()
-    gate = WaitGate(clock)
-    run_out(gate, 10)
-    clock.advance(1)
-    run_out(gate, 1)
-    assert gate.enter() is None
-    clock.advance(1)
-    assert gate.enter() is not None
-
-
-@pytest.mark.parametrize("ran_out", [True, False, None])
-def test_a_wait_begun_before_the_gate_closed_neither_opens_it_nor_lends_the_probe_again(ran_out: bool | None) -> None:
-    clock = FakeClock()
-    gate = WaitGate(clock)
-    late = [entered(gate), entered(gate)]
-    run_out(gate, 10)
-    gate.leave(late[0], ran_out)
-    assert gate.closed
-    clock.advance(1)
-    probe = entered(gate)
-    gate.leave(late[1], ran_out)
-    assert gate.enter() is None
-    gate.leave(probe, False)
-    assert not gate.closed
+    with pytest.raises(ReadModelBehind):
+        await waits.read("a", never, bool, what="it", deadline=Deadline.after(0.1))
+    assert gate.admits("a")
+    with pytest.raises(ReadModelBehind):
+        await waits.read("a", never, bool, what="it", deadline=Deadline.after(1))
+    assert not gate.admits("a")
 
 
 async def test_no_more_than_the_bulkhead_holds_wait_at_once() -> None:

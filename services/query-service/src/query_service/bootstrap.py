@@ -158,9 +158,9 @@ def _watch_parts(parts: Parts, registry: CollectorRegistry) -> None:
     gauge("query_token_waits_in_flight", "Reads waiting for their token's version").set_function(
         lambda: parts.waits.in_flight
     )
-    gauge("query_token_gate_closed", "1 while waiting for tokens makes no sense").set_function(
-        lambda: float(parts.waits.gate_closed)
-    )
+    gauge(
+        "query_token_gate_closed", "1 while the read model is known to be behind and nobody waits for tokens"
+    ).set_function(lambda: float(parts.waits.gate_closed))
 
 
 def _nan_if_none(value: float | None) -> float:

@@ -1,7 +1,7 @@
 """Waiting a moment for a read model that is behind its caller's token (CORRECTNESS 22)."""
 
 import asyncio
-from collections import deque
+from collections import OrderedDict
 from collections.abc import Awaitable, Callable
 from typing import Final, TypeVar
 
@@ -26,64 +26,51 @@ class ReadModelBehind(Exception):
 
 
 class WaitGate:
-    """Tells whether waiting makes sense: not while the whole read model is known to be `behind`, since who waits then
-    learns nothing, and not for a second once half of the last 20 waits ran out.
+    """Tells whether a caller's wait makes sense: not while the whole read model is known to be `behind`, and not for a
+    second after this caller's last wait ran out.
 
-    After that second one wait at a time is let through as a probe: reached, it opens the gate again; run out, it keeps
-    it closed for another second.
+    A token can name a version that will never be there, so a wait that ran out says something about its caller alone.
+    The last `at_most` callers whose waits ran out are remembered; one who is forgotten may wait once more.
     """
 
-    _LAST: Final = 20
-    _HALF: Final = 10
     _CLOSED_S: Final = 1.0
 
-    def __init__(self, clock: Clock = SYSTEM_CLOCK, *, behind: Callable[[], bool] = lambda: False) -> None:
+    def __init__(
+        self, clock: Clock = SYSTEM_CLOCK, *, behind: Callable[[], bool] = lambda: False, at_most: int = 10_000
+    ) -> None:
         self._clock = clock
         self._behind = behind
-        self._ran_out: deque[bool] = deque(maxlen=self._LAST)
-        self._closed_until_s: float | None = None
-        self._probing = False
-        self._generation = 0
+        self._at_most = at_most
+        self._closed_until_s: OrderedDict[str, float] = OrderedDict()
+
+    def __len__(self) -> int:
+        """How many callers are remembered."""
+        return len(self._closed_until_s)
 
     @property
     def closed(self) -> bool:
-        """Whether every wait but a probe is refused."""
-        return self._closed_until_s is not None
+        """Whether every wait is refused."""
+        return self._behind()
 
-    def enter(self) -> int | None:
-        """A turn to wait now, to be given to `leave` once; None: do not wait."""
+    def admits(self, caller_id: str) -> bool:
+        """Whether this caller may wait now."""
         if "breaker" not in PROTECTIONS.on:
-            return self._generation
+            return True
         if self._behind():
-            return None
-        if self._closed_until_s is None:
-            return self._generation
-        if self._probing or self._clock.now() < self._closed_until_s:
-            return None
-        self._probing = True
-        return self._generation
+            return False
+        closed_until_s = self._closed_until_s.get(caller_id)
+        return closed_until_s is None or self._clock.now() >= closed_until_s
 
-    def leave(self, turn: int, ran_out: bool | None) -> None:
-        """Ends a wait: whether it `ran_out`, or None when it was cut short and says nothing."""
-        if turn != self._generation:
-            return  # begun before the gate last closed or opened: that is old news
-        if self._closed_until_s is not None:
-            self._leave_probe(ran_out)
-            return
-        if ran_out is not None:
-            self._ran_out.append(ran_out)
-        if sum(self._ran_out) >= self._HALF:
-            self._move(self._clock.now() + self._CLOSED_S)
+    def ran_out(self, caller_id: str) -> None:
+        """A wait of this caller's was in vain."""
+        self._closed_until_s[caller_id] = self._clock.now() + self._CLOSED_S
+        self._closed_until_s.move_to_end(caller_id)
+        while len(self._closed_until_s) > self._at_most:
+            self._closed_until_s.popitem(last=False)
 
-    def _leave_probe(self, ran_out: bool | None) -> None:
-        self._probing = False
-        if ran_out is not None:
-            self._move(self._clock.now() + self._CLOSED_S if ran_out else None)
-
-    def _move(self, closed_until_s: float | None) -> None:
-        self._closed_until_s = closed_until_s
-        self._generation += 1
-        self._ran_out.clear()
+    def reached(self, caller_id: str) -> None:
+        """A wait of this caller's ended well."""
+        self._closed_until_s.pop(caller_id, None)
 
 
 class TokenWaits:
@@ -119,22 +106,21 @@ class TokenWaits:
         found = await fetch()
         if reached(found):
             return found
-        turn = None if caller_id in self._waiting else self._gate.enter()
-        if turn is None:
+        if caller_id in self._waiting or not self._gate.admits(caller_id):
             raise ReadModelBehind(what)
         self._waiting.add(caller_id)
-        ran_out: bool | None = None
         try:
             async with self._bulkhead.slot():
                 longest_s = min(self._longest_s, deadline.shortened_by(_KEPT_MS).remaining_s())
                 result = await self._poll(fetch, reached, longest_s)
-            # A wait that the caller's own short deadline ended says nothing about the read model.
-            ran_out = None if result is None and longest_s < self._longest_s else result is None
         except BulkheadFull as error:
             raise ReadModelBehind(what) from error
         finally:
             self._waiting.discard(caller_id)
-            self._gate.leave(turn, ran_out)
+        if result is not None:
+            self._gate.reached(caller_id)
+        elif longest_s == self._longest_s:  # else the caller's own short deadline ended it
+            self._gate.ran_out(caller_id)
         if result is None:
             raise ReadModelBehind(what)
         return result[0]
