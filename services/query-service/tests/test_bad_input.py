@@ -6,6 +6,9 @@ from uuid import uuid4
 import httpx
 import pytest
 
+from holdfast.contracts.cursors import encode_cursor
+from query_service.search.products import ProductSearch
+
 LISTS = ["/api/products", "/api/orders", "/api/admin/orders", "/api/admin/customers"]
 
 
@@ -94,3 +97,58 @@ async def test_other_methods_and_paths_are_problems(client: httpx.AsyncClient) -
     answer = await client.get("/api/nothing")
     assert (answer.status_code, answer.json()["code"]) == (404, "not-found")
     assert (await client.get("/openapi.json")).status_code == 404
+
+
+VALUES: list[Any] = [
+    "x", "", "\u00e9", "\U0010ffff", "a\u202eb", "x" * 200, "x" * 201, "x" * 1_200, "a\0b", "A", ".", "..", "null",
+    "NaN", "*", 0, -1, 1, 100, 10_000_001, 2**53, 2**63 - 1, -(2**63), 0.0, -0.0, 1.5, 1e300, -1e300, 5e-324,
+    True, False, None, [], {}, ["x"], {"a": 1}, "2026-02-03T04:05:06.789012Z", "2026-02-03", "1969-12-31T23:59:59Z",
+    "9999-12-31T23:59:59Z", "2261-12-31T23:59:59.999999Z", "2262-04-12T00:00:00Z", "-0001-01-01T00:00:00Z", "0",
+    "1e400", "01a20b4e-e047-7074-8be6-76c89d3aa1d2", "01A20B4EE04770748BE676C89D3AA1D2",
+]  # fmt: skip
+CURSORS: list[tuple[str, dict[str, object]]] = [
+    ("/api/products?sort=price", ProductSearch(sort="price").scope()),
+    ("/api/products?sort=-price", ProductSearch(sort="-price").scope()),
+    ("/api/products?sort=newest", ProductSearch(sort="newest").scope()),
+    ("/api/products?", ProductSearch().scope()),
+    ("/api/products?q=mug", ProductSearch(q="mug").scope()),
+    ("/api/orders?", {"list": "orders", "status": None}),
+    ("/api/admin/orders?status=paid", {"list": "admin-orders", "status": "paid", "q": None}),
+    ("/api/admin/customers?", {"list": "admin-customers", "q": None}),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("path", "scope"), CURSORS)
+async def test_a_forged_cursor_is_no_trouble_of_elasticsearchs(
+    client: httpx.AsyncClient, admin: dict[str, str], path: str, scope: dict[str, object]
+) -> None:
+    """Any first value with an id that may be, any second one with a first that may be, and other shapes."""
+    firsts = [*((value, "a") for value in VALUES), *((value, str(uuid4())) for value in VALUES)]
+    seconds = [(first, value) for first in (1, 8.0, "x", "2026-02-03T04:05:06Z") for value in VALUES]
+    forged = [*firsts, *seconds, (), ("x",), ("x", "y", "z")]
+    before = (await client.get("/status")).json()["dependencies"]
+    seen: set[tuple[int, str]] = set()
+    for at in forged:
+        cursor = encode_cursor(at, scope)
+        answer = await client.get(path + "&cursor=" + cursor, headers=admin)
+        seen.add((answer.status_code, answer.json().get("code", "")))
+    assert seen == {(200, ""), (400, "cursor-invalid")}
+    after = (await client.get("/status")).json()["dependencies"]
+    assert [(one["breaker"], one["error_rate"]) for one in after] == [(one["breaker"], 0) for one in before]
+
+
+@pytest.mark.parametrize("order_id", ["x", "x" * 600, "%00", "é", "..%2f", "01a20b4e-e047-7074-8be6-76c89d3aa1d2%0a"])
+async def test_what_is_no_order_id_is_unknown(client: httpx.AsyncClient, admin: dict[str, str], order_id: str) -> None:
+    answer = await client.get(f"/api/orders/{order_id}", headers=admin)
+    assert (answer.status_code, answer.json()["code"]) in {(404, "order-unknown"), (404, "not-found")}
+
+
+async def test_a_query_may_have_a_blank_at_its_end_and_an_unescaped_offset(
+    client: httpx.AsyncClient, admin: dict[str, str]
+) -> None:
+    for query in ("q=mug%09", "q=+mug%20", "q=caf\u00e9"):
+        assert (await client.get(f"/api/products?{query}")).status_code == 200
+    answer = await client.get(
+        "/api/admin/sales?from=2010-12-01T00:00:00+02:00&to=2010-12-02T00:00:00%2B02:00", headers=admin
+    )
+    assert answer.status_code == 200

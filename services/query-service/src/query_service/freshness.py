@@ -18,7 +18,7 @@ from holdfast.resilience.guard import Guard
 from holdfast.resilience.limit import STALL_S, Limit
 from holdfast.resilience.probe import spread
 from holdfast.resilience.protections import PROTECTIONS
-from query_service.adapters.elasticsearch import refused
+from query_service.adapters.elasticsearch import refuses_the_query
 from query_service.warming import warm
 
 log = structlog.get_logger(__name__)
@@ -126,7 +126,7 @@ class WatermarkWatch:
                 self._missed(error)
             return
         except ApiError as error:
-            if not refused(error):
+            if not refuses_the_query(error):
                 self._missed(error)
                 return
             oldest = None  # no alias or no watermark yet: Elasticsearch itself works

@@ -1,32 +1,40 @@
 """Opaque cursors of lists: where the last item stood in the sort order, bound to the list they were made for.
 
 A cursor is base64url (no padding) of the JSON `{"at": [sort values …], "of": fingerprint}`. It is no secret and grants
-nothing: a list is filtered by its caller whatever the cursor says. It holds values, not a place in a snapshot, so it
-outlives restarts, re-indexing and a change of replica (CORRECTNESS 23), and the own-orders list of the read and the
-write model take each other's.
+nothing: a list is filtered by its caller whatever the cursor says. It is not signed either, so every value is checked:
+each list has a shape below, and a value out of its type, range or length is refused before a store sees it. A cursor
+holds values, not a place in a snapshot, so it outlives restarts, re-indexing and a change of replica (CORRECTNESS 23),
+and the own-orders list of the read and the write model take each other's.
 """
 
 import base64
 import binascii
 import hashlib
-import math
-from collections.abc import Mapping, Sequence
+import re
+from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime
-from typing import Final
+from typing import Any, Final
 from uuid import UUID
 
 import orjson
 
+from holdfast.contracts.http import MAX_UNIT_AMOUNT, PRODUCT_ID_PATTERN
+from holdfast.contracts.inputs import CONTROL_CHARACTER
 from holdfast.contracts.messages import rfc3339
 
 MAX_LENGTH: Final = 2_000
-_MAX_STRING: Final = 500
-_MAX_INTEGER: Final = 2**53
+_MAX_NAME: Final = 200
+_MAX_SCORE: Final = 1_000_000
+_MAX_VERSION: Final = 2**53
 _FIRST_YEAR: Final = 1970
 _LAST_YEAR: Final = 2261  # what nanoseconds since 1970 hold, the stores' narrowest time
+_DAMAGED: Final = "the cursor is damaged; begin without a cursor"
 
 SortValue = str | int | float
-Kind = type[str] | type[int] | type[float]
+ReadValue = Callable[[Any], SortValue]
+"""Gives a value of a cursor as the store takes it. Raises ValueError, TypeError or OverflowError."""
+Shape = Sequence[ReadValue]
+"""One for each sort value of a list, in order."""
 
 
 class CursorInvalid(Exception):
@@ -35,6 +43,53 @@ class CursorInvalid(Exception):
     def __init__(self, reason: str) -> None:
         super().__init__(reason)
         self.reason = reason
+
+
+def _number(low: int, high: int, *types: type) -> ReadValue:
+    def read(value: Any) -> SortValue:
+        if type(value) not in types or not low <= value <= high:
+            raise ValueError("out of range")
+        return value  # type: ignore[no-any-return]  # an int or a float
+
+    return read
+
+
+def _time(value: Any) -> str:
+    """A time that an event can have, as RFC 3339 in UTC."""
+    moment = datetime.fromisoformat(value)
+    if moment.tzinfo is None:
+        raise ValueError("no offset")
+    moment = moment.astimezone(UTC)
+    if not _FIRST_YEAR <= moment.year <= _LAST_YEAR:
+        raise ValueError("a year that no event has")
+    return rfc3339(moment)
+
+
+def _name(value: Any) -> str:
+    if not isinstance(value, str) or len(value) > _MAX_NAME or CONTROL_CHARACTER.search(value):
+        raise ValueError("no name")
+    return value
+
+
+def _product_id(value: Any) -> str:
+    if not re.fullmatch(PRODUCT_ID_PATTERN, value):
+        raise ValueError("no product id")
+    return str(value)
+
+
+def _uuid(value: Any) -> str:
+    if not isinstance(value, str):
+        raise ValueError("no id")
+    return str(UUID(value))
+
+
+PRODUCTS_BY_RELEVANCE: Final[Shape] = (_number(0, _MAX_SCORE, int, float), _product_id)
+PRODUCTS_BY_PRICE: Final[Shape] = (_number(1, MAX_UNIT_AMOUNT, int), _product_id)
+PRODUCTS_BY_NAME: Final[Shape] = (_name, _product_id)
+PRODUCTS_BY_AGE: Final[Shape] = (_time, _product_id)
+ORDERS: Final[Shape] = (_time, _uuid)
+CUSTOMERS: Final[Shape] = (_time, _uuid)
+EVENTS: Final[Shape] = (_number(0, _MAX_VERSION, int),)
 
 
 def encode_cursor(at: Sequence[SortValue], scope: Mapping[str, object]) -> str:
@@ -46,18 +101,18 @@ def encode_cursor(at: Sequence[SortValue], scope: Mapping[str, object]) -> str:
     return base64.urlsafe_b64encode(body).rstrip(b"=").decode()
 
 
-def decode_cursor(cursor: str, kinds: Sequence[Kind], scope: Mapping[str, object]) -> list[SortValue]:
-    """The sort values of a cursor, checked to be of `kinds` in this order (an int passes as float).
-
-    Raises CursorInvalid.
-    """
+def decode_cursor(cursor: str, shape: Shape, scope: Mapping[str, object]) -> list[SortValue]:
+    """The sort values of a cursor, as a store takes them. Raises CursorInvalid."""
     body = _parse(cursor)
     if body["of"] != _fingerprint(scope):
         raise CursorInvalid("the cursor belongs to a list with other parameters; begin without a cursor")
     at = body["at"]
-    if not isinstance(at, list) or len(at) != len(kinds):
-        raise CursorInvalid("the cursor is damaged; begin without a cursor")
-    return [_checked(value, kind) for value, kind in zip(at, kinds, strict=True)]
+    if not isinstance(at, list) or len(at) != len(shape):
+        raise CursorInvalid(_DAMAGED)
+    try:
+        return [read(value) for value, read in zip(at, shape, strict=True)]
+    except (ValueError, TypeError, OverflowError) as error:
+        raise CursorInvalid(_DAMAGED) from error
 
 
 def encode_order_cursor(placed_at: datetime, order_id: UUID, status: str | None) -> str:
@@ -67,30 +122,18 @@ def encode_order_cursor(placed_at: datetime, order_id: UUID, status: str | None)
 
 def decode_order_cursor(cursor: str, status: str | None) -> tuple[datetime, UUID]:
     """`(placed_at, order_id)` of the last order seen: the next page is what is smaller. Raises CursorInvalid."""
-    placed_at, order_id = decode_cursor(cursor, (str, str), _orders_scope(status))
-    return parse_time(placed_at), parse_uuid(order_id)
+    placed_at, order_id = decode_cursor(cursor, ORDERS, _orders_scope(status))
+    return datetime.fromisoformat(str(placed_at)), UUID(str(order_id))
 
 
-def parse_time(value: SortValue) -> datetime:
-    """A cursor's RFC 3339 time, aware, in UTC. Raises CursorInvalid."""
-    try:
-        moment = datetime.fromisoformat(str(value))
-        if moment.tzinfo is None:
-            raise ValueError("no offset")
-        moment = moment.astimezone(UTC)
-        if not _FIRST_YEAR <= moment.year <= _LAST_YEAR:
-            raise ValueError("a year that no event has")
-        return moment
-    except (ValueError, OverflowError) as error:
-        raise CursorInvalid("the cursor holds no time; begin without a cursor") from error
+def encode_version_cursor(version: int, scope: Mapping[str, object]) -> str:
+    """The cursor of a list of events after the one at `version`."""
+    return encode_cursor((version,), scope)
 
 
-def parse_uuid(value: SortValue) -> UUID:
-    """A cursor's UUID. Raises CursorInvalid."""
-    try:
-        return UUID(str(value))
-    except ValueError as error:
-        raise CursorInvalid("the cursor holds no id; begin without a cursor") from error
+def decode_version_cursor(cursor: str | None, scope: Mapping[str, object]) -> int:
+    """The version of the last event seen, 0 without a cursor. Raises CursorInvalid."""
+    return 0 if cursor is None else int(decode_cursor(cursor, EVENTS, scope)[0])
 
 
 def _orders_scope(status: str | None) -> dict[str, object]:
@@ -113,18 +156,3 @@ def _parse(cursor: str) -> dict[str, object]:
     if not isinstance(body, dict) or body.keys() != {"at", "of"}:
         raise CursorInvalid("a cursor is taken as it is from next_cursor")
     return body
-
-
-def _checked(value: object, kind: Kind) -> SortValue:
-    match value:
-        case bool():
-            pass
-        case str() if kind is str and len(value) <= _MAX_STRING and "\0" not in value:
-            return value
-        case int() if kind in (int, float) and abs(value) <= _MAX_INTEGER:
-            return value
-        case float() if kind is float and math.isfinite(value):
-            return value
-        case _:
-            pass
-    raise CursorInvalid("the cursor is damaged; begin without a cursor")

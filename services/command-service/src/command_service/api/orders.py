@@ -13,7 +13,12 @@ from command_service.api.requests import AnyCaller, FromParts, PathOrderId, quer
 from command_service.domain.order import ExistingOrder, refund, status
 from command_service.handlers.own_orders import read_orders
 from command_service.handlers.reading import read_order, read_order_history
-from holdfast.contracts.cursors import decode_cursor, decode_order_cursor, encode_cursor, encode_order_cursor
+from holdfast.contracts.cursors import (
+    decode_order_cursor,
+    decode_version_cursor,
+    encode_order_cursor,
+    encode_version_cursor,
+)
 from holdfast.contracts.query_parameters import ListParameters, OrderParameters
 from holdfast.eventstore import Stream
 from holdfast.service.tokens import Caller
@@ -55,10 +60,10 @@ async def get_order_history(
     parts: FromParts,
 ) -> Response:
     scope = {"list": "order-history", "order_id": order_id}
-    after = int(decode_cursor(asked.cursor, (int,), scope)[0]) if asked.cursor is not None else 0
-    found = await read_order_history(parts.database, time_left(), _owner(caller), order_id, max(after, 0), asked.limit)
+    after = decode_version_cursor(asked.cursor, scope)
+    found = await read_order_history(parts.database, time_left(), _owner(caller), order_id, after, asked.limit)
     last = found.events[-1].version if found.events else found.stream.version
-    next_cursor = encode_cursor((last,), scope) if last < found.stream.version else None
+    next_cursor = encode_version_cursor(last, scope) if last < found.stream.version else None
     items = [published(event) for event in found.events]
     return read_answer({"items": items, "next_cursor": next_cursor, "total": found.stream.version})
 

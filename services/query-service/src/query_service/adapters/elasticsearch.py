@@ -15,6 +15,7 @@ from elasticsearch import (
     UnsupportedProductError,
 )
 
+from holdfast.contracts.cursors import CursorInvalid
 from holdfast.contracts.documents import alias
 from holdfast.contracts.messages import Topic
 from holdfast.resilience.deadline import Deadline
@@ -54,18 +55,32 @@ def connect(url: str, *, timeout_s: float, connections: int) -> AsyncElasticsear
     )
 
 
-def refused(error: ApiError) -> bool:
-    """Whether Elasticsearch works and refuses what was asked; else it, or whatever answers in its place, is unwell.
+_NOT_THE_QUERY: Final = frozenset({401, 403, 407, 408, 429})
+"""What Elasticsearch, or a proxy before it, answers for its own reasons: our credentials, a block on the index, a body
+that came too slowly, a full queue."""
 
-    429 is no such refusal: it is a full queue of Elasticsearch's own.
-    """
-    return error.status_code in (400, 404) and not isinstance(error, UnsupportedProductError)
+
+class QueryRefused(Exception):
+    """Elasticsearch works and refuses this search, so what was asked is wrong, whatever passed our own checks."""
+
+    def __init__(self, reason: str) -> None:
+        super().__init__(f"this combination of parameters cannot be searched for: {reason}")
+        self.reason = reason
+
+
+def refuses_the_query(error: ApiError) -> bool:
+    """Whether an answer of Elasticsearch is about what was asked, not about how Elasticsearch does."""
+    if isinstance(error, UnsupportedProductError) or error.status_code in _NOT_THE_QUERY:
+        return False
+    return 400 <= error.status_code < 500
 
 
 def judge(error: BaseException) -> Outcome:
-    """How an error counts for the breaker."""
-    if isinstance(error, ApiError) and refused(error):
-        return Outcome.SUCCESS
+    """How an error counts for the breaker: what a caller asked says nothing about Elasticsearch."""
+    if isinstance(error, QueryRefused):
+        return Outcome.NEUTRAL
+    if isinstance(error, NotFoundError) and refuses_the_query(error):
+        return Outcome.SUCCESS  # no such alias: Elasticsearch is there and answers for the others
     return errors_are_failures(error)
 
 
@@ -73,7 +88,8 @@ class ReadIndex:
     """Reads of the four topics' documents.
 
     Every method raises DependencyUnavailable (no usable answer within `timeout_s` seconds, or no such alias),
-    DeadlineExceeded or BulkheadFull. Documents are plain dicts of the shapes in `holdfast.contracts.documents`.
+    DeadlineExceeded, BulkheadFull or QueryRefused. Documents are plain dicts of the shapes in
+    `holdfast.contracts.documents`.
     """
 
     def __init__(
@@ -92,16 +108,24 @@ class ReadIndex:
         self._see_attempt = see_attempt
 
     async def search(self, topic: Topic, body: Mapping[str, Any], deadline: Deadline) -> Json:
-        """The answer to a search; `body` is Elasticsearch's. Sees a write after the next refresh, within 1 s."""
+        """The answer to a search; `body` is Elasticsearch's. Sees a write after the next refresh, within 1 s.
+
+        Raises CursorInvalid for a refused search with `search_after`, the only values in it that a caller makes freely.
+        """
         # Told to the server too, so that it does not go on with what nobody waits for. Always the same: the body is the
         # key of Elasticsearch's own cache of aggregations. A caller who leaves sooner breaks the connection off.
         bounded = {**body, "timeout": f"{round((self._timeout_s + _CLOCK_IS_OUT_S) * 1000)}ms"}
-        answer = await self._call(
-            deadline,
-            lambda: self._client.search(
-                index=alias(self._namespace, topic), body=bounded, allow_partial_search_results=False
-            ),
-        )
+        try:
+            answer = await self._call(
+                deadline,
+                lambda: self._client.search(
+                    index=alias(self._namespace, topic), body=bounded, allow_partial_search_results=False
+                ),
+            )
+        except QueryRefused as error:
+            if "search_after" in body:
+                raise CursorInvalid("the cursor leads nowhere in this list; begin without a cursor") from error
+            raise
         if answer["timed_out"] or answer["_shards"]["failed"]:
             raise self._guard.unavailable()
         return answer
@@ -164,9 +188,11 @@ class ReadIndex:
         try:
             answer = await ask()
         except ApiError as error:
-            if refused(error):
+            if not refuses_the_query(error):
+                raise self._guard.unavailable() from error
+            if isinstance(error, NotFoundError):
                 raise
-            raise self._guard.unavailable() from error
+            raise QueryRefused(str(error.message)) from error
         except TransportError as error:
             raise self._guard.unavailable("timeout" if isinstance(error, ConnectionTimeout) else "failed") from error
         body: Json = answer.body

@@ -8,6 +8,7 @@ from fastapi.responses import Response
 from holdfast.contracts.consistency import ConsistencyTokenInvalid
 from holdfast.contracts.cursors import CursorInvalid
 from holdfast.service.problems import Problem, problem_response
+from query_service.adapters.elasticsearch import QueryRefused
 from query_service.queries.errors import OrderUnknown, ProductUnknown
 from query_service.waiting import ReadModelBehind
 
@@ -15,6 +16,7 @@ _STATUS_AND_CODE: dict[type[Exception], tuple[int, str]] = {
     ProductUnknown: (404, "product-unknown"),
     OrderUnknown: (404, "order-unknown"),
     CursorInvalid: (400, "cursor-invalid"),
+    QueryRefused: (422, "invalid"),
     ConsistencyTokenInvalid: (400, "consistency-token-invalid"),
     ReadModelBehind: (425, "read-model-behind"),
 }

@@ -1,10 +1,8 @@
 """FetchUserProfiles for an admin, and the caller's own profile."""
 
-from datetime import datetime
 from typing import Final
 
-from holdfast.contracts.cursors import decode_cursor, parse_time
-from holdfast.contracts.messages import rfc3339
+from holdfast.contracts.cursors import CUSTOMERS, decode_cursor
 from holdfast.resilience.deadline import Deadline
 from query_service.adapters.elasticsearch import ReadIndex
 from query_service.queries.pages import Json, page
@@ -50,14 +48,9 @@ class CustomerQueries:
             "_source": list(_PROFILE),
         }
         if cursor is not None:
-            moment, customer_id = decode_cursor(cursor, (str, str), scope)
-            asked["search_after"] = [rfc3339(_time(moment)), customer_id]
+            asked["search_after"] = decode_cursor(cursor, CUSTOMERS, scope)
         found = await self._index.search("customers", asked, deadline)
         return page(found, limit, scope, _profile)
-
-
-def _time(value: str | int | float) -> datetime:
-    return parse_time(value)
 
 
 def _profile(document: Json) -> Json:

@@ -1,12 +1,13 @@
 """ListOrders and GetOrderDetails for their owner, ListPendingOrders and the like for an admin."""
 
+import re
 from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Any, Final, Literal
 from uuid import UUID
 
-from holdfast.contracts.cursors import decode_cursor, decode_order_cursor, encode_order_cursor, parse_time
-from holdfast.contracts.http import OrderStatus
+from holdfast.contracts.cursors import ORDERS, decode_cursor, decode_order_cursor, encode_order_cursor
+from holdfast.contracts.http import UUID_PATTERN, OrderStatus
 from holdfast.contracts.messages import rfc3339
 from holdfast.resilience.deadline import Deadline
 from query_service.adapters.elasticsearch import ReadIndex
@@ -18,6 +19,7 @@ from query_service.waiting import ReadModelBehind, TokenWaits
 _SUMMARY: Final = ("order_id", "status", "total_amount", "currency", "placed_at", "version")
 _ADMIN_SUMMARY: Final = (*_SUMMARY, "customer_id")
 _DETAILS: Final = (*_SUMMARY, "lines", "shipping_address", "refund")
+_ORDER_ID: Final = re.compile(UUID_PATTERN)
 Place = tuple[datetime, str]
 
 
@@ -30,6 +32,8 @@ class OrderQueries:
 
     async def get(self, order_id: str, owner: str | None, at_least: int, caller_id: str, deadline: Deadline) -> Json:
         """The order if it is `owner`'s (None: whoever's), at version `at_least` or newer."""
+        if not _ORDER_ID.fullmatch(order_id):
+            raise OrderUnknown(order_id)
         document = await self._waits.read(
             caller_id,
             lambda: self._index.get("orders", order_id, deadline),
@@ -91,8 +95,7 @@ class OrderQueries:
         order: Literal["asc", "desc"] = "asc" if status == "paid" else "desc"
         asked = _search({"bool": {"filter": conditions}}, order, limit, _ADMIN_SUMMARY)
         if cursor is not None:
-            placed_at, order_id = decode_cursor(cursor, (str, str), scope)
-            asked["search_after"] = [_moment(parse_time(placed_at)), order_id]
+            asked["search_after"] = decode_cursor(cursor, ORDERS, scope)
         found = await self._index.search("orders", asked, deadline)
         return page(found, limit, scope, lambda document: _reduced(document, _ADMIN_SUMMARY))
 

@@ -33,8 +33,8 @@ class ProductQueries:
 
     async def listed(self, search: ProductSearch, limit: int, cursor: str | None, deadline: Deadline) -> Json:
         """A page of the products found, with facets over all of them."""
-        _, kinds = sort(search)
-        after = None if cursor is None else decode_cursor(cursor, kinds, search.scope())
+        _, shape = sort(search)
+        after = None if cursor is None else decode_cursor(cursor, shape, search.scope())
         found = await self._index.search("products", body(search, limit, after), deadline)
         return page(found, limit, search.scope(), _item) | {"facets": facet_counts(found["aggregations"])}
 

@@ -5,7 +5,14 @@ from dataclasses import asdict, dataclass
 from itertools import pairwise
 from typing import Any, Final
 
-from holdfast.contracts.cursors import Kind, SortValue
+from holdfast.contracts.cursors import (
+    PRODUCTS_BY_AGE,
+    PRODUCTS_BY_NAME,
+    PRODUCTS_BY_PRICE,
+    PRODUCTS_BY_RELEVANCE,
+    Shape,
+    SortValue,
+)
 from holdfast.contracts.query_parameters import Sort
 from query_service.search.words import Query, best_of, exact, forgives_a_typo, fuzzy, other_number, prefix, words
 
@@ -58,21 +65,24 @@ def query(search: ProductSearch) -> Query:
     return {"bool": {"filter": conditions, "must": [_text(search.q)]}}
 
 
-def sort(search: ProductSearch) -> tuple[list[dict[str, Any]], tuple[Kind, ...]]:
-    """Elasticsearch's sort and the kinds of its values; the product id makes the order total."""
-    first: tuple[dict[str, Any], Kind]
+def sort(search: ProductSearch) -> tuple[list[dict[str, Any]], Shape]:
+    """Elasticsearch's sort and the shape of its values; the product id makes the order total."""
+    first: dict[str, Any]
     match search.sort:
         case "relevance" if search.q is not None:
-            first = {"_score": "desc"}, float
+            first, shape = {"_score": "desc"}, PRODUCTS_BY_RELEVANCE
         case "price":
-            first = {"unit_amount": "asc"}, int
+            first, shape = {"unit_amount": "asc"}, PRODUCTS_BY_PRICE
         case "-price":
-            first = {"unit_amount": "desc"}, int
+            first, shape = {"unit_amount": "desc"}, PRODUCTS_BY_PRICE
         case "newest":
-            first = {"created_at": {"order": "desc", "format": "strict_date_optional_time_nanos"}}, str
+            first, shape = (
+                {"created_at": {"order": "desc", "format": "strict_date_optional_time_nanos"}},
+                PRODUCTS_BY_AGE,
+            )
         case _:  # by name; without words nothing is more relevant than anything else
-            first = {"name.sort": "asc"}, str
-    return [first[0], {"product_id": "asc"}], (first[1], str)
+            first, shape = {"name.sort": "asc"}, PRODUCTS_BY_NAME
+    return [first, {"product_id": "asc"}], shape
 
 
 def facets() -> dict[str, Any]:
