@@ -3,6 +3,8 @@
 import asyncio
 import time
 from contextlib import asynccontextmanager
+from datetime import UTC, datetime
+from secrets import token_hex
 
 import asyncpg
 import pytest
@@ -18,6 +20,7 @@ from holdfast.eventstore import (
     PoolExhausted,
     PoolSettings,
     StatementCancelled,
+    ValueRefused,
     VersionConflict,
     append,
     lock_streams,
@@ -33,6 +36,8 @@ from holdfast.resilience.outcome import Outcome
 from holdfast.resilience.settings import BulkheadSettings, GuardSettings
 
 pytestmark = pytest.mark.stores
+
+TOO_LONG = token_hex(20_000)  # for an index's entry
 
 
 @pytest.fixture
@@ -270,6 +275,37 @@ async def test_wrong_sql_is_neither_busy_nor_unavailable(shop, raising):
     await shop.database.ping(Deadline.after(1))
 
 
+@pytest.mark.parametrize(
+    ("query", "value"),
+    [
+        ("SELECT $1::text", "a\0b"),
+        ("SELECT $1::text", "\ud800"),
+        ("SELECT $1::text[]", ["a\0b"]),
+        ("SELECT $1::text::jsonb", '"\\u0000"'),
+        ("SELECT $1::text::jsonb", "{"),
+        ("SELECT $1::bigint", 2**63),
+        ("SELECT $1::bigint", "1"),
+        ("SELECT $1::bigint + 1", 2**63 - 1),
+        ("SELECT $1::integer", 10**400),
+        ("SELECT $1::timestamptz", "soon"),
+        ("SELECT $1::timestamptz + interval '300000 years'", datetime(2026, 1, 1, tzinfo=UTC)),
+        ("SELECT $1::text::uuid", "x"),
+        ("INSERT INTO streams (stream_id, kind, created_at, version, state) VALUES ($1, '', now(), 1, '1')", TOO_LONG),
+    ],
+)
+async def test_a_value_that_cannot_be_held_is_its_callers_and_leaves_the_connection(shop, raising, query, value):
+    guard = Guard("pg", GuardSettings(BulkheadSettings(limit=4, queue=2)), classify=outcome_of)
+    database = Database(shop.dsn, guards={"default": guard})
+    untouched = guard.breaker.snapshot()
+    for _ in range(20):  # more than open a breaker
+        async with raising(ValueRefused), database.transaction(Deadline.after(5)) as tx:
+            await tx.fetchval(query, value)
+    assert guard.breaker.snapshot() == untouched
+    async with database.transaction(Deadline.after(5)) as tx:
+        assert await tx.fetchval("SELECT 1") == 1
+    database.close()
+
+
 async def test_a_session_ended_by_an_administrator_is_unavailability(shop, raising):
     async with raising(DatabaseUnavailable), shop.database.transaction(Deadline.after(5)) as tx:
         await tx.execute("SELECT pg_terminate_backend(pg_backend_pid())")
@@ -287,6 +323,7 @@ async def test_a_session_ended_by_an_administrator_is_unavailability(shop, raisi
         (LockTimeout(), Outcome.NEUTRAL),
         (Deadlock(), Outcome.NEUTRAL),
         (StatementCancelled(), Outcome.NEUTRAL),
+        (ValueRefused("a NUL"), Outcome.NEUTRAL),
         (asyncio.CancelledError(), Outcome.NEUTRAL),
         (VersionConflict("cart-1", 1, 2), Outcome.SUCCESS),
         (ValueError("refused by the domain"), Outcome.SUCCESS),

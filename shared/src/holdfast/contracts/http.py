@@ -32,6 +32,11 @@ def _no_control(value: str) -> str:
     return value
 
 
+def _utf8(value: str) -> str:
+    value.encode()  # UnicodeEncodeError is a ValueError
+    return value
+
+
 def _not_blank(value: str) -> str:
     if not value.strip():
         raise ValueError("must not be blank")
@@ -60,7 +65,7 @@ Uuid = Annotated[str, Field(pattern=UUID_PATTERN)]
 Quantity = Annotated[int, Field(ge=1, le=MAX_QUANTITY)]
 UnitAmount = Annotated[int, Field(ge=1, le=MAX_UNIT_AMOUNT)]
 Email = Annotated[str, Field(min_length=3, max_length=254), AfterValidator(_no_control), AfterValidator(_email)]
-Password = Annotated[str, Field(min_length=10, max_length=200)]
+Password = Annotated[str, Field(min_length=10, max_length=200), AfterValidator(_utf8)]
 Role = Literal["guest", "customer", "admin"]
 OrderStatus = Literal["awaiting_payment", "paid", "payment_declined", "shipped", "cancelled"]
 
@@ -93,7 +98,7 @@ class NewSession(Request):
     """`{}` starts a guest; e-mail and password sign in."""
 
     email: Annotated[str, Field(min_length=1, max_length=254), AfterValidator(_no_control)] | None = None
-    password: Annotated[str, Field(min_length=1, max_length=200)] | None = None
+    password: Annotated[str, Field(min_length=1, max_length=200), AfterValidator(_utf8)] | None = None
 
 
 class NewCustomer(Request):

@@ -16,7 +16,8 @@ MAX_MEMBERS: Final = 1_000
 MAX_NUMBER_LENGTH: Final = 32
 """Most characters of a number in a JSON body (API.md's largest has 16): converting long ones takes quadratic time."""
 
-CONTROL_CHARACTER: Final = re.compile(r"[\x00-\x1f\x7f-\x9f]")
+CONTROL_CHARACTER: Final = re.compile(r"[\x00-\x1f\x7f-\x9f\ud800-\udfff]")
+"""Control characters, and halves of surrogate pairs, which Python's JSON parser lets through and UTF-8 cannot hold."""
 
 _KEY: Final = re.compile(r"[\x21-\x7e]{1,255}")
 _VERSION: Final = re.compile(r'"(0|[1-9][0-9]{0,14})"')

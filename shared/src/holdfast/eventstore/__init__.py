@@ -21,6 +21,7 @@ from holdfast.eventstore.errors import (
     StreamUnknown,
     UnknownEventType,
     UpcastLoop,
+    ValueRefused,
     VersionConflict,
     outcome_of,
 )
@@ -84,6 +85,7 @@ __all__ = [
     "UnknownEventType",
     "UpcastLoop",
     "Upcaster",
+    "ValueRefused",
     "Verification",
     "VersionConflict",
     "answer_claim",

@@ -38,8 +38,9 @@ class Transaction:
     """Statements of one transaction. Each first tells the server what is left of the deadline as its
     `statement_timeout` and `lock_timeout`.
 
-    Every method raises `DatabaseTimeout`, `DatabaseUnavailable`, `LockTimeout`, `Deadlock`, `StatementCancelled`, and
-    asyncpg's errors for what is wrong with the statement itself. Arguments are `$1`, `$2`, … as in asyncpg.
+    Every method raises `DatabaseTimeout`, `DatabaseUnavailable`, `LockTimeout`, `Deadlock`, `StatementCancelled`,
+    `ValueRefused`, and asyncpg's errors for what is wrong with the statement itself. Arguments are `$1`, `$2`, … as in
+    asyncpg.
     """
 
     __slots__ = ("_connection", "_dependency", "_had_s", "_limit_at_s", "_limit_ms", "_timed_out", "deadline")

@@ -1,9 +1,10 @@
 """What can go wrong with the event store, as exceptions that carry fields.
 
-Three families, so that a breaker in front of PostgreSQL can tell them apart:
+Four families, so that a breaker in front of PostgreSQL can tell them apart:
 
 - `DatabaseUnavailable` and `DatabaseTimeout`: PostgreSQL did not answer. A failure.
 - `DatabaseBusy`: PostgreSQL answered, or was not asked, because others hold what was wanted. Neutral (CORRECTNESS 5).
+- `ValueRefused`: a value that PostgreSQL cannot hold, so a caller's input. Neutral.
 - the rest: PostgreSQL worked and the store refuses. A success of PostgreSQL.
 """
 
@@ -76,6 +77,14 @@ class StatementCancelled(DatabaseBusy):
     """PostgreSQL cancelled the statement: its time limit, or an administrator."""
 
 
+class ValueRefused(Exception):
+    """A value that PostgreSQL cannot hold, such as a text with a NUL, or a number out of range; `detail` says what."""
+
+    def __init__(self, detail: str) -> None:
+        super().__init__(f"PostgreSQL cannot hold a value: {detail}")
+        self.detail = detail
+
+
 class TransactionAborted(Exception):
     """A statement had failed and the block went on: PostgreSQL answers COMMIT with a rollback then."""
 
@@ -129,13 +138,13 @@ class UpcastLoop(Exception):
 def outcome_of(error: BaseException) -> Outcome:
     """What an error out of a transaction says about PostgreSQL, for the breaker in front of it.
 
-    A refusal of the domain is a success: PostgreSQL answered. A deadline counts only if it left PostgreSQL 100 ms,
-    so that a caller's tiny deadlines cannot open the breaker for the others.
+    A refusal of the domain is a success: PostgreSQL answered. A value that it cannot hold is its caller's. A deadline
+    counts only if it left PostgreSQL 100 ms, so that a caller's tiny deadlines cannot open the breaker for the others.
     """
     if isinstance(error, DatabaseTimeout):
         return Outcome.FAILURE if error.waited_s >= JUDGED_WAIT_S else Outcome.NEUTRAL
     if isinstance(error, DependencyUnavailable):
         return Outcome.FAILURE if isinstance(error, DatabaseUnavailable) else Outcome.NEUTRAL
-    if isinstance(error, ResilienceError) or not isinstance(error, Exception):
+    if isinstance(error, ResilienceError | ValueRefused) or not isinstance(error, Exception):
         return Outcome.NEUTRAL
     return Outcome.SUCCESS

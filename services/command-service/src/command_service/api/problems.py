@@ -14,7 +14,7 @@ from command_service.handlers.requests import Refused, VersionMismatch
 from command_service.handlers.sessions import InvalidCredentials
 from holdfast.contracts.consistency import ConsistencyTokenInvalid
 from holdfast.contracts.cursors import CursorInvalid
-from holdfast.eventstore import DatabaseBusy, KeyReused, StreamUnknown, VersionConflict
+from holdfast.eventstore import DatabaseBusy, KeyReused, StreamUnknown, ValueRefused, VersionConflict
 from holdfast.service.problems import Problem, problem_response
 
 
@@ -103,6 +103,8 @@ def problem_of(error: Exception) -> Problem:
             return Problem(412, "version-mismatch", _mismatch(error))
         case KeyReused():
             return Problem(422, "idempotency-key-reused", "this Idempotency-Key was used for another request")
+        case ValueRefused():
+            return Problem(422, "invalid", "the request holds a value that cannot be stored or looked for")
         case StreamUnknown():
             return Problem(404, "stream-unknown", str(error))
         case CursorInvalid():
@@ -147,6 +149,7 @@ _MAPPED = (
     EmailTaken,
     InvalidCredentials,
     StreamUnknown,
+    ValueRefused,
     CursorInvalid,
     ConsistencyTokenInvalid,
     DatabaseBusy,
