@@ -147,9 +147,12 @@ compose-reset: ## stop them and delete their data
 	@docker compose down --volumes
 
 ##@ To measure it
-.PHONY: bench-containment
+.PHONY: bench-containment compare-cpu
 bench-containment: setup ## what the protections cost a healthy call, against the bars
 	@$(BIN)/python -m gameday.bench
+compare-cpu: setup ## CPU time of one request in two commits, half an hour: OLD=main NEW=HEAD, NEW=. for the files as they are
+	$(call need,OLD,make compare-cpu OLD=main NEW=HEAD)$(call need,NEW,make compare-cpu OLD=main NEW=HEAD)@exec tools/compare-cpu \
+	  "$(OLD)" "$(NEW)" $(if $(JSON),--json "$(JSON)")
 
 ##@ To work on it
 .PHONY: setup fetch test test-faults check lint format types imports lock parameters

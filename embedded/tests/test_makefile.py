@@ -26,6 +26,13 @@ def test_a_task_about_one_part_wants_its_name(task: str) -> None:
     assert "NAME is missing; for example: make " in refused.stderr
 
 
+@pytest.mark.parametrize(("given", "missing"), [((), "OLD"), (("OLD=main",), "NEW"), (("NEW=HEAD",), "OLD")])
+def test_a_comparison_wants_both_commits(given: tuple[str, ...], missing: str) -> None:
+    refused = make("compare-cpu", *given)
+    assert refused.returncode != 0
+    assert f"{missing} is missing; for example: make compare-cpu " in refused.stderr
+
+
 def test_there_are_two_ways_to_run_and_no_third() -> None:
     assert 'ON is local or docker, not "moon"' in make("audit", "ON=moon").stderr
     assert "docker compose run --rm tools holdfast-audit" in make("--dry-run", "audit", "ON=docker").stdout
