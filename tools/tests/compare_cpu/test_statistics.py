@@ -54,7 +54,7 @@ def test_the_ratio_of_the_commits_in_the_other_order_is_its_reciprocal() -> None
 
 
 def test_the_same_seed_gives_the_same_interval_and_another_one_does_not() -> None:
-    pairs = drawn(Random(7), 6)
+    pairs = drawn(Random(7), 12)
     assert ratio(pairs, (1, "search")) == ratio(pairs, (1, "search"))
     assert ratio(pairs, (1, "search")) != ratio(pairs, (2, "search"))
 

@@ -70,6 +70,7 @@ def measure(
 ) -> Round:
     """Warms the stack up and measures it. Raises RoundFailed when a call or a process of the stack fails."""
     crowd = Crowd(gateways)
+    _catch_up(crowd)
     for journey in journeys:
         crowd.perform(crowd.prepare(visits(journey, WARM_UP_STEPS, products, (seed, "warm-up"))))
     ready = {one: crowd.prepare(visits(one, one.steps, products, (seed, "measured"))) for one in journeys}
