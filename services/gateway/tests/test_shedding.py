@@ -95,7 +95,7 @@ async def test_a_flood_without_a_token_leaves_the_services_to_callers_with_one(s
     shop.query.then(200, {"items": [], "next_cursor": None, "total": 0})
     begun = time.perf_counter()
     assert (await shop.call("GET", "/api/products?q=mine", "guest")).status_code == 200
-    assert time.perf_counter() - begun < 0.1
+    assert time.perf_counter() - begun < 0.2
     answers = await asyncio.gather(*flood)
     refused = [answer for answer in answers if answer.status_code == 503]
     assert refused
@@ -121,3 +121,25 @@ async def test_what_is_shed_is_answered_before_its_body_has_come(shop: Any, kit:
     assert time.perf_counter() - begun < 0.05
     for _, other in [*waiting, (reader, writer)]:
         other.close()
+
+
+async def test_the_guests_of_one_address_share_four_places_and_customers_need_none(
+    stack: AsyncExitStack, kit: Any
+) -> None:
+    shop = await kit.open_shop(stack)
+    shop.query.then_hang(0.5)
+    guests = [kit.token("guest", f"0193f0a0-0000-7000-8000-{number:012}") for number in range(12)]
+    flood = [
+        asyncio.create_task(shop.call("GET", "/api/cart", headers={"Authorization": f"Bearer {token}"}))
+        for token in guests
+    ]
+    async with asyncio.timeout(5):
+        while not shop.query.received:  # noqa: ASYNC110  # seen from the service's side
+            await asyncio.sleep(0.01)
+    await asyncio.sleep(0.1)
+    assert len(shop.query.received) == 4
+    shop.query.then(200, {"items": []})
+    begun = time.perf_counter()
+    assert (await shop.call("GET", "/api/orders", "customer")).status_code == 200
+    assert time.perf_counter() - begun < 0.2
+    assert {answer.status_code for answer in await asyncio.gather(*flood)} == {200}  # the others have waited

@@ -18,10 +18,10 @@ from gateway.board import StatusBoard
 from gateway.call import Call
 from gateway.documented import ANSWER_HEADERS, REQUEST_HEADERS
 from gateway.forwarding import Forwarder
-from gateway.http.anonymous import AnonymousCalls
 from gateway.http.authentication import Authentication
 from gateway.http.edge import Edge, Endpoint
 from gateway.http.rate_limits import RateLimits, Rates
+from gateway.http.service_places import ServicePlaces
 from gateway.http.uploads import Uploads
 from gateway.lanes import CLIENT, make_lanes
 from gateway.observed import AdmissionMetrics, OutboundMetrics, PaceMetrics
@@ -66,12 +66,12 @@ def build(settings: GatewaySettings) -> FastAPI:
     _check_pair(signer, verifier)
     parts = _parts(settings, registry)
     limits = _limits(settings)
-    anonymous = AnonymousCalls(limits)
-    forwarder = Forwarder(parts.query, parts.command, make_lanes(), parts.cache, anonymous, registry)
+    places = ServicePlaces(limits, settings.guests_at_once)
+    forwarder = Forwarder(parts.query, parts.command, make_lanes(), parts.cache, places, registry)
     admission = Admission(replace(ADMISSION, first=settings.calls_at_once))
     operations = Operations(parts.board, parts.dependencies, admission, settings.replica)
     endpoints = [
-        *_shop_endpoints(forwarder, Sessions(signer, forwarder, anonymous)),
+        *_shop_endpoints(forwarder, Sessions(signer, forwarder, places)),
         *_operation_endpoints(settings.mode == "demo", operations, parts.switches),
     ]
     uploads = Uploads(limit_s=settings.body_timeout_s, most_bytes=settings.bodies_bytes)

@@ -4,6 +4,7 @@ from dataclasses import dataclass
 
 from gateway.routing import Route
 from holdfast.resilience.deadline import Deadline
+from holdfast.service.tokens import Role
 
 Header = tuple[str, str]
 
@@ -15,7 +16,7 @@ class Call:
     path, query: canonical, plain ASCII and percent-encoded: what was validated, and what is sent on.
     headers: those that are forwarded, without the Consistency-Token, which stands apart.
     body, deadline: set by the edge, once the body has arrived and once the call asks for a place.
-    address: where the call counts (`rate_limits.address_of`). anonymous: it came without a token.
+    address: where the call counts (`rate_limits.address_of`). role: its caller's; None without a token.
     no_cache: the caller wants an answer that was not kept.
     accept_encoding, if_none_match: the headers as they came, read for catalogue reads alone.
     """
@@ -29,7 +30,7 @@ class Call:
     body: bytes = b""
     no_cache: bool = False
     address: str = ""
-    anonymous: bool = False
+    role: Role | None = None
     accept_encoding: str | None = None
     if_none_match: str | None = None
 

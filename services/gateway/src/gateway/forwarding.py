@@ -12,7 +12,7 @@ from prometheus_client import CollectorRegistry, Counter
 
 from gateway.answers import LAGGING, NO_READ_MODEL, WRITE_MODEL, failure_of, passed_through, represented
 from gateway.call import Call
-from gateway.http.anonymous import AnonymousCalls
+from gateway.http.service_places import ServicePlaces
 from gateway.representation import Representation
 from gateway.response_cache import ResponseCache, wants_its_own
 from gateway.routing import Lane, Route
@@ -41,14 +41,14 @@ class Forwarder:
         command: OutboundClient,
         lanes: Mapping[Lane, Bulkhead],
         cache: ResponseCache,
-        anonymous: AnonymousCalls,
+        places: ServicePlaces,
         registry: CollectorRegistry,
     ) -> None:
         self._query = query
         self._command = command
         self._lanes = lanes
         self._cache = cache
-        self._anonymous = anonymous
+        self._places = places
         self._fallbacks = Counter(
             "gateway_fallbacks_total",
             "Answers from another place than the route's own, by route and place",
@@ -65,7 +65,7 @@ class Forwarder:
 
     async def ask_command(self, call: Call) -> Answer:
         """command-service's answer, any status under 500. Raises ResilienceError, or Problem for a 5xx or a 429."""
-        async with self._anonymous.place(call):
+        async with self._places.place(call):
             return await self._ask_command(call)
 
     async def _ask_command(self, call: Call) -> Answer:
@@ -78,7 +78,7 @@ class Forwarder:
     async def _read(self, call: Call) -> Response:
         if self._cache.under_way(call):
             return await self._read_from_services(call)  # joining costs the services nothing
-        async with self._anonymous.place(call):
+        async with self._places.place(call):
             return await self._read_from_services(call)
 
     async def _read_from_services(self, call: Call) -> Response:

@@ -13,7 +13,7 @@ from uuid_utils import uuid7
 from gateway.answers import failure_of, passed_through
 from gateway.call import Call
 from gateway.forwarding import Forwarder
-from gateway.http.anonymous import AnonymousCalls
+from gateway.http.service_places import ServicePlaces
 from holdfast.contracts.http import NewSession
 from holdfast.contracts.messages import rfc3339
 from holdfast.resilience.wire import Answer
@@ -25,10 +25,10 @@ from holdfast.service.tokens import Role, TokenSigner
 class Sessions:
     """Makes sessions; credentials are command-service's to check."""
 
-    def __init__(self, signer: TokenSigner, forwarder: Forwarder, anonymous: AnonymousCalls) -> None:
+    def __init__(self, signer: TokenSigner, forwarder: Forwarder, places: ServicePlaces) -> None:
         self._signer = signer
         self._forwarder = forwarder
-        self._anonymous = anonymous
+        self._places = places
 
     async def open(self, call: Call, wanted: NewSession) -> Response:
         """201 with a guest's token for `{}`, with a customer's for e-mail and password.
@@ -48,7 +48,7 @@ class Sessions:
         return await self._with_token(call, 201)
 
     async def _with_token(self, call: Call, good: int) -> Response:
-        self._anonymous.take_password(call)
+        self._places.take_password(call)
         answer = await self._forwarder.ask_command(call)
         response = passed_through(answer)
         if answer.status != good:

@@ -86,6 +86,11 @@ class GatewaySettings(ServiceSettings):
         description="sign-ins and registrations a second and address, apart for callers with a token and without one",
     )  # fmt: skip
     password_rate_burst: int = Field(start.PASSWORD_RATE.burst, ge=1, description="of these at once")
+    guests_at_once: int = Field(
+        4,
+        ge=1,
+        description="calls of one address's guests with the services at once, for each lane; more wait for a moment",
+    )
     body_timeout_s: float = Field(5.0, gt=0, le=60, description="how long a request's body may take to arrive")
     bodies_bytes: int = Field(
         16 * 1024 * 1024, ge=64 * 1024, description="bytes of all bodies that are arriving: 256 of the largest"

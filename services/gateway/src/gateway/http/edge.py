@@ -97,7 +97,7 @@ class Edge:
             fields = HeaderFields(scope["headers"])
             caller, token, marks = self._identify(endpoint.route, scope, fields)
             self._authentication.authorize(endpoint.route, caller)
-            response = await self._answer(endpoint, part, scope, receive, fields, token)
+            response = await self._answer(endpoint, part, scope, receive, fields, caller, token)
         except (Problem, InputInvalid, ResilienceError) as error:
             response = problem_response(_problem(error), scope["path"])
             if marks and response.status_code == 429:
@@ -118,13 +118,20 @@ class Edge:
         return caller, token, marks
 
     async def _answer(
-        self, endpoint: Endpoint, part: str, scope: Scope, receive: Receive, fields: HeaderFields, token: str | None
+        self,
+        endpoint: Endpoint,
+        part: str,
+        scope: Scope,
+        receive: Receive,
+        fields: HeaderFields,
+        caller: Caller | None,
+        token: str | None,
     ) -> Response:
         route = endpoint.route
         priority = route.priority
         if token is None and priority is not None:
             priority = Priority.ANONYMOUS
-        call = validated_call(route, part, scope, fields, token, current())
+        call = validated_call(route, part, scope, fields, caller, token, current())
         body: BaseModel | None = None
         if route.method in BODY_METHODS:
             if priority is not None:

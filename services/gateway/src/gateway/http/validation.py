@@ -28,6 +28,7 @@ from holdfast.contracts.inputs import (
 from holdfast.contracts.query_parameters import canonical_query, parse_query
 from holdfast.service.context import RequestContext
 from holdfast.service.problems import Problem, validation_problem
+from holdfast.service.tokens import Caller
 
 CLIENT_ADDRESS: Final = "X-Client-Address"
 _MOST_ERRORS: Final = 20  # that one problem names
@@ -36,13 +37,20 @@ _VARIABLE: Final = re.compile(r"{\w+}")
 
 
 def validated_call(
-    route: Route, part: str, scope: Scope, fields: HeaderFields, token: str | None, context: RequestContext
+    route: Route,
+    part: str,
+    scope: Scope,
+    fields: HeaderFields,
+    caller: Caller | None,
+    token: str | None,
+    context: RequestContext,
 ) -> Call:
     """The call as far as line and headers say; body and deadline are set later. Raises Problem and InputInvalid."""
     headers = [("X-Request-Id", context.request_id), ("traceparent", context.traceparent)]
     if token is not None:
         headers.append(("Authorization", f"Bearer {token}"))
     address = address_of(scope)
+    role = None if caller is None else caller.role
     path = _path(route, part)
     query = canonical_query(parse_query(route.query, scope["query_string"]))
     if route.reads:
@@ -56,14 +64,14 @@ def validated_call(
             consistency_token=_consistency_token(fields),
             no_cache=cached and wants_no_cache(fields.lines(b"cache-control")),
             address=address,
-            anonymous=token is None,
+            role=role,
             accept_encoding=fields.get(b"accept-encoding") if cached else None,
             if_none_match=fields.get(b"if-none-match") if cached else None,
         )
     headers += _command_headers(route, fields)
     if route.lane is Lane.SIGN_IN:
         headers.append((CLIENT_ADDRESS, address))
-    return Call(route, path, query, tuple(headers), context.deadline, address=address, anonymous=token is None)
+    return Call(route, path, query, tuple(headers), context.deadline, address=address, role=role)
 
 
 def validated_body(route: Route, raw: bytes) -> BaseModel | None:
