@@ -98,16 +98,18 @@ rebuild: ## build a topic's index anew under traffic: TOPIC=orders
 
 ##@ To drive it (ON=docker: the containers, at their usual ports)
 .PHONY: load capacity
+# A published port shows every caller of this machine as one address.
+ONE_SOURCE = $(if $(filter docker,$(ON)),--sources 0)
 load: ## shoppers who come anyway: RATE=30 a second for SECONDS=60; or USERS=50 with Locust's web page
 	@if [ -n "$(USERS)" ]; then
 	  exec $(OUTSIDE) locust -f load-tests/locustfile.py --autostart --users $(USERS) --spawn-rate 10 \
 	    --web-host 127.0.0.1 --web-port 8089
 	fi
-	exec $(OUTSIDE) holdfast-load $(if $(RATE),--rate $(RATE)) $(if $(SECONDS),--seconds $(SECONDS)) \
+	exec $(OUTSIDE) holdfast-load $(if $(RATE),--rate $(RATE)) $(if $(SECONDS),--seconds $(SECONDS)) $(ONE_SOURCE) \
 	  --out reports/load-$$(date -u +%Y%m%dT%H%M%SZ)
 capacity: ## how many arrivals a second the healthy shop serves, into .holdfast/capacity.json (3 to 5 minutes)
 	@mkdir -p .holdfast
-	exec $(OUTSIDE) holdfast-capacity $(if $(filter docker,$(ON)),--out .holdfast/capacity-docker.json)
+	exec $(OUTSIDE) holdfast-capacity $(if $(filter docker,$(ON)),--out .holdfast/capacity-docker.json) $(ONE_SOURCE)
 
 ##@ To see it survive (ON=docker: the containers; SEED=, RUNS= of each experiment; local processes are started if none run)
 .PHONY: chaos chaos-quick experiments

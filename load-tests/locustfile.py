@@ -59,8 +59,7 @@ class Visitor(User):
     def step(self) -> None:
         shopper = self.shopper
         step = SESSION if shopper is None else self._choose(shopper)
-        who = None if step.call in looking.CALLS else shopper
-        self.performer.step(step, who, self.dice, self.environment.client.now())
+        self.performer.step(step, shopper, self.dice, self.environment.client.now())
         if shopper is not None and (shopper.left or shopper.finished):
             self.shopper = None
 

@@ -12,13 +12,14 @@ from typing import Any
 
 @dataclass(frozen=True, slots=True)
 class Asked:
-    """One request as the server saw it, header names in lower case."""
+    """One request as the server saw it, header names in lower case; `peer` is the caller's address and port."""
 
     method: str
     path: str
     headers: Mapping[str, str]
     body: Any
     at: float
+    peer: tuple[str, int] = ("", 0)
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,7 +48,14 @@ class Double:
                 length = int(self.headers.get("content-length", 0))
                 content = self.rfile.read(length)
                 names = {name.lower(): value for name, value in self.headers.items()}
-                asked = Asked(self.command, self.path, names, json.loads(content or b"null"), time.monotonic())
+                asked = Asked(
+                    self.command,
+                    self.path,
+                    names,
+                    json.loads(content or b"null"),
+                    time.monotonic(),
+                    self.client_address,
+                )
                 double.asked.append(asked)
                 told = double.answer(asked)
                 time.sleep(told.after_s)

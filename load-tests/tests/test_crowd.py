@@ -9,7 +9,7 @@ from gameday.load import calls
 from gameday.load.ask import Ask, command
 from gameday.load.crowd import Crowd
 from gameday.load.mix import MIX
-from gameday.load.preparation import Demand
+from gameday.load.preparation import LOOK, Demand
 from gameday.load.shopper import Order, Shopper
 
 DICE = random.Random(1)
@@ -114,7 +114,14 @@ def test_a_stock_for_some_seconds_is_missing_until_it_is_there() -> None:
 
 def test_a_mix_without_checkouts_wants_no_full_carts() -> None:
     browsing = [step for step in MIX if step.journey == "browse"]
-    assert Demand.of(browsing, rate=60).missing(Crowd(most=1), 10) == {}
+    assert set(Demand.of(browsing, rate=60).missing(Crowd(most=1), 10)) == {LOOK}
+
+
+def test_whoever_is_there_looks_around_busy_or_not() -> None:
+    crowd = Crowd(most=10)
+    assert crowd.anybody(DICE) is None
+    crowd.join(_shopper())
+    assert crowd.take("add", DICE) is crowd.anybody(DICE)
 
 
 def test_reads_without_a_session_carry_nothing_of_anybody() -> None:

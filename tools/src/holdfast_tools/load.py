@@ -34,7 +34,7 @@ async def sign_in(shop: Shop, email: str, password: str) -> str:
 async def load(shop: Shop, token: str, products: Sequence[Product], progress: Progress) -> Counter[str]:
     """Create what is not there yet; counts `created`, `there already`, and refusals by code. Raises UserError."""
     counts: Counter[str] = Counter()
-    there = await _listed(shop)
+    there = await _listed(shop, token)
     missing = [product for product in products if product.product_id not in there]
     counts["product-exists"] = len(products) - len(missing)
     task = progress.add_task("products", total=len(products), completed=counts["product-exists"])
@@ -69,13 +69,13 @@ async def load(shop: Shop, token: str, products: Sequence[Product], progress: Pr
     return counts
 
 
-async def _listed(shop: Shop) -> set[str]:
+async def _listed(shop: Shop, token: str) -> set[str]:
     """The ids that the shop lists: these exist. What a list that lags or breaks off leaves out is found one by one."""
     found: set[str] = set()
     page = {"sort": "name", "limit": "100"}
     with suppress(TimeoutError, ShopUnreachable):
         async with asyncio.timeout(_LISTING_S):
-            while (answer := await shop.call("GET", f"/api/products?{urlencode(page)}")).ok:
+            while (answer := await shop.call("GET", f"/api/products?{urlencode(page)}", token=token)).ok:
                 found |= {item["product_id"] for item in answer.body["items"]}
                 if answer.body["next_cursor"] is None:
                     break

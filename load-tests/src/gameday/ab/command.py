@@ -14,7 +14,7 @@ from gameday.ab import plan
 from gameday.ab.course import Course
 from gameday.ab.plan import FULL, PARTS, PAUSED, QUICK, Planned
 from gameday.ab.switches import Switches
-from gameday.ab.trial import Lab
+from gameday.ab.trial import Lab, arrivals
 from gameday.chaos.estimate import spoken
 from gameday.chaos.own_shop import own_shop
 from gameday.chaos.preparation import REPORTS, metrics, new_folder
@@ -113,7 +113,7 @@ def _run(options: argparse.Namespace, folder: Path) -> Result:
     )
     takes_s = plan.takes_s(runs, measures=not options.rate, searches=not (options.rate or options.quick))
     console.print(f"{len(runs)} runs, about {spoken(takes_s)} in all")
-    lab = Lab(shop, switches, metrics(shop), options.seed)
+    lab = Lab(shop, switches, metrics(shop), options.seed, arrivals(shop.on))
     course = Course(lab, folder, console)
     return course.take(runs, options.rate, searches=not options.quick)
 

@@ -36,7 +36,7 @@ def counted(arrivals: Sequence[Arrival], market: Market, within_s: float) -> Rep
     for arrival in arrivals:
         if arrival.step.journey != READS:
             continue
-        path = CALLS[arrival.step.call](scene, random.Random(arrival.seed)).path
+        path = CALLS[arrival.step.call](scene, None, random.Random(arrival.seed)).path
         reads += 1
         ever += path in last
         lately += arrival.at_s - last.get(path, -within_s) < within_s

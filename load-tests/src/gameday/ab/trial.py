@@ -14,13 +14,12 @@ import httpx
 from gameday.ab.counters import Counting
 from gameday.ab.plan import MIX_TEXT, PAUSED, Planned
 from gameday.ab.switches import Switches
-from gameday.chaos.generator import HOLDFAST_LOAD, Generator
+from gameday.chaos.generator import Generator, program
 from gameday.faults.fault import Fault, Kind, Refused
 from gameday.target import Target
 from gameday.verdict.verdict import AuditLine, LoadFacts
 from holdfast.resilience.protections import ALL
 
-_PROGRAM: Final = (*HOLDFAST_LOAD, "--mix", MIX_TEXT)
 _LOOK_EACH_S: Final = 0.5
 _ASK_EACH_S: Final = 3.0  # reading all requests of a run takes time that the shop would miss
 _SPARE_S: Final = 2.0  # the trigger is lifted here; by itself it ends so much later, if nobody is left to lift it
@@ -58,6 +57,11 @@ class Trial:
     audit: tuple[AuditLine, ...]
 
 
+def arrivals(on: str) -> Sequence[str]:
+    """The program that makes the arrivals of every run, for a shop that runs `local` or in `docker`."""
+    return (*program(on), "--mix", MIX_TEXT)
+
+
 @dataclass(frozen=True, slots=True)
 class Lab:
     """A running shop to experiment on. `places`: where counters are read; `load`: the program that makes arrivals."""
@@ -66,7 +70,7 @@ class Lab:
     switches: Switches
     places: Mapping[str, str]
     seed: int
-    load: Sequence[str] = _PROGRAM
+    load: Sequence[str]
 
     def run(self, planned: Planned, rate: float, folder: Path, healed: Healed | None = None) -> Trial:
         """Leaves the shop calm with every protection on, whatever happens. Raises Refused.

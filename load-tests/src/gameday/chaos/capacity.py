@@ -38,6 +38,7 @@ def read(on: str) -> float | None:
 def measure(on: str, urls: Sequence[str]) -> float:
     """Measures now, some minutes. Raises Refused."""
     command = [str(Path(sys.executable).parent / "holdfast-capacity"), "--url", ",".join(urls), "--out", str(path(on))]
+    command += [] if on == "local" else ["--sources", "0"]
     done = subprocess.run(command, cwd=ROOT, check=False, timeout=_MEASURES_WITHIN_S)
     capacity = read(on) if done.returncode == 0 else None
     if capacity is None:

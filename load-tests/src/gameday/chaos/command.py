@@ -14,6 +14,7 @@ from gameday.chaos import capacity, estimate, shelf
 from gameday.chaos.conduct import conduct
 from gameday.chaos.definition import Definition
 from gameday.chaos.gate import summarise
+from gameday.chaos.generator import program
 from gameday.chaos.own_shop import own_shop
 from gameday.chaos.pace import FULL, QUICK, Pace
 from gameday.chaos.preparation import REPORTS, alone, check, metrics, new_folder, writable
@@ -102,7 +103,7 @@ def _run(chosen: Sequence[Definition], shop: Target, options: argparse.Namespace
     pace = QUICK if options.quick else FULL
     _say_how_long(console, chosen, pace, measured)
     with Progress(console) as progress:
-        setup = Setup(shop, metrics(shop), pace, measured, options.seed, progress.told)
+        setup = Setup(shop, metrics(shop), pace, measured, options.seed, progress.told, program(shop.on))
         if len(chosen) == 1:
             run = Run(chosen[0], setup, new_folder(options.reports, chosen[0].name))
             return _one(run, progress, console).verdict.result

@@ -23,6 +23,14 @@ _FIRST: Final = -10
 HOLDFAST_LOAD: Final = (str(Path(sys.executable).parent / "holdfast-load"),)
 
 
+def program(on: str) -> Sequence[str]:
+    """holdfast-load as it suits a shop that runs `local` or in `docker`.
+
+    A published port shows all callers of this machine as one address: more of them would only cost connections.
+    """
+    return HOLDFAST_LOAD if on == "local" else (*HOLDFAST_LOAD, "--sources", "0")
+
+
 class Generator:
     """Open arrivals from `start` to `stop`; by itself it ends after `seconds`. Its files are in `folder`.
 

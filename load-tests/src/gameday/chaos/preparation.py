@@ -13,6 +13,7 @@ from embedded import places
 from embedded.stack import Stack
 from gameday.chaos import capacity
 from gameday.chaos.definition import Definition, define
+from gameday.chaos.generator import program
 from gameday.chaos.pace import FULL
 from gameday.chaos.run import Run, Setup
 from gameday.faults.fault import Refused
@@ -30,7 +31,7 @@ def prepare(raw: Mapping[str, Any], on: str) -> Run:
     check(definition, shop)
     measured = capacity.read(on) or capacity.measure(on, shop.gateways)
     folder = new_folder(Path(os.environ.get("REPORTS", REPORTS)), _name(raw))
-    return Run(definition, Setup(shop, metrics(shop), FULL, measured, seed=1), folder)
+    return Run(definition, Setup(shop, metrics(shop), FULL, measured, seed=1, load=program(on)), folder)
 
 
 def check(definition: Definition, shop: Target) -> None:

@@ -23,7 +23,8 @@ class Ask:
     """A command has a `key`, kept over all repeats; a read has none.
 
     `good` judges the body of an answer whose status is expected, `done` remembers what a good one said and `refused`
-    what one of `refusals` did. `streams` are those whose newest known version a read must show.
+    what one of `refusals` did. `streams` are those whose newest known version a read must show. `source` is the address
+    that it comes from, "" for any.
     """
 
     method: str
@@ -31,6 +32,7 @@ class Ask:
     content: bytes = b""
     token: str = ""
     key: str = ""
+    source: str = ""
     streams: Mapping[str, int] = field(default_factory=dict)
     statuses: frozenset[int] = frozenset({200})
     refusals: frozenset[str] = frozenset()

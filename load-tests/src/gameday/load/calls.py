@@ -2,7 +2,7 @@
 
 import random
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final
 
 from gameday.load import account, buying
@@ -49,4 +49,4 @@ def ask(name: str, scene: Scene, shopper: Shopper, dice: random.Random) -> Ask:
     """What the shopper asks now: the pending command again, with its key, or something new."""
     if shopper.pending is not None and shopper.pending[0] == name:
         return shopper.pending[1]
-    return CALLS[name].ask(scene, shopper, dice)
+    return replace(CALLS[name].ask(scene, shopper, dice), source=shopper.source)

@@ -104,7 +104,8 @@ class Client:
     def _attempt(self, ask: Ask, turn: int) -> Reply:
         gateway = turn % len(self._wires)
         try:
-            answer = self._wires[gateway].call(ask.method, ask.path, ask.headers(), ask.content, self._timeout_s)
+            wire = self._wires[gateway]
+            answer = wire.call(ask.method, ask.path, ask.headers(), ask.content, self._timeout_s, ask.source)
         except NoAnswer as error:
             return Reply(Outcome.FAILED, error.name, None, -1)
         return Reply(*judge(ask, answer), answer, gateway)

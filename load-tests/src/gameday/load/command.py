@@ -20,7 +20,7 @@ from gameday.load.folder import RunFolder
 from gameday.load.generator import LEAD_S, Played
 from gameday.load.market import read_market
 from gameday.load.mix import Step, WrongMix, parse, percents
-from gameday.load.options import number, refusing, whole
+from gameday.load.options import add_sources, number, refusing, sources, whole
 from gameday.load.records import Record
 from gameday.load.schedule import poisson
 from holdfast_tools.command_line import UserError, add_data, add_shop, parser, urls
@@ -41,6 +41,7 @@ class Plan:
     mix: Sequence[Step]
     urls: Sequence[str]
     tries: int
+    sources: Sequence[str]
 
     def described(self) -> dict[str, Any]:
         return {
@@ -50,6 +51,7 @@ class Plan:
             "mix": percents(self.mix),
             "urls": list(self.urls),
             "tries": self.tries,
+            "sources": len(self.sources),
             "timeout_s": TIMEOUT_S,
             "pid": os.getpid(),
         }
@@ -68,6 +70,7 @@ def plan(options: argparse.Namespace) -> Plan:
         mix=mix,
         urls=urls(options.url),
         tries=whole("--tries", options.tries, 1, 10),
+        sources=sources(options),
     )
 
 
@@ -94,7 +97,7 @@ class Run:
 
         market = read_market(self._options.data)
         admin = Admin(self._options.admin_email, self._options.admin_password)
-        crew = Crew(self._client, market, self._folder.acks, admin, record)
+        crew = Crew(self._client, market, self._folder.acks, admin, record, self._plan.sources)
         crew.check()
         came = crew.prepare(self._plan.mix, self._plan.rate)
         self._console.print(f"{came:,} shoppers are ready; {self._plan.rate:g} arrivals a second begin")
@@ -162,6 +165,7 @@ def _options() -> argparse.ArgumentParser:
     arguments.add_argument("--seed", default="1", help="the same seed is the same plan")
     arguments.add_argument("--mix", default="", help="journey=share,…; journeys left out do not occur")
     arguments.add_argument("--tries", default=str(TRIES), help="attempts at one request at most")
+    add_sources(arguments)
     arguments.add_argument("--out", type=Path, required=True, metavar="DIR", help="a new folder for the run")
     return arguments
 

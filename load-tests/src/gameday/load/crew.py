@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 import gevent
 
+from gameday.addresses import ADMIN, SHOPPERS
 from gameday.load.ask import Ask
 from gameday.load.client import Client
 from gameday.load.crowd import Crowd
@@ -36,22 +37,27 @@ class Crew:
     """Shoppers, an admin who restocks, and the generator. `record` is given every request of theirs."""
 
     def __init__(
-        self, client: Client, market: Market, acks: AckFile | None, admin: Admin, record: Callable[[Record], None]
+        self,
+        client: Client,
+        market: Market,
+        acks: AckFile | None,
+        admin: Admin,
+        record: Callable[[Record], None],
+        sources: Sequence[str] = SHOPPERS,
     ) -> None:
         self.client = client
         self._record = record
         self._market = market
         self._crowd = Crowd(most=0)
-        self._scene = Scene(market, Book(acks), client.gateways, self._crowd.join)
+        self._scene = Scene(market, Book(acks), client.gateways, self._crowd.join, sources)
         self._restocker = Restocker(client, self._scene.book.shelf, admin.email, admin.password, record)
         self._generator = Generator(Performer(self._scene, client, record), self._crowd, client)
 
     def check(self) -> None:
         """Raises UserError when no shop answers, it has not this month's goods, or refuses the admin."""
         wanted = self._market.products[0]
-        reply = self.client.send(
-            Ask("GET", f"/api/products/{wanted}", good=lambda answer: holds(answer, "version")), 0
-        ).last
+        asked = Ask("GET", f"/api/products/{wanted}", source=ADMIN, good=lambda answer: holds(answer, "version"))
+        reply = self.client.send(asked, 0).last
         if reply.answer is None:
             raise UserError(f"no shop answers at {', '.join(self.client.urls)}: {reply.code}")
         if reply.code == "product-unknown":

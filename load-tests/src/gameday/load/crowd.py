@@ -30,6 +30,11 @@ class Crowd:
         shopper.place = len(self._everybody)
         self._everybody.append(shopper)
 
+    def anybody(self, dice: random.Random) -> Shopper | None:
+        """Somebody, busy or not, who looks around meanwhile; None when nobody is there."""
+        everybody = self._everybody
+        return everybody[int(dice.random() * len(everybody))] if everybody else None
+
     def take(self, call: str, dice: random.Random) -> Shopper | None:
         """Somebody who can make the call, busy until given back; None when nobody can."""
         everybody = self._everybody

@@ -68,15 +68,14 @@ class Generator:
             if self._stops_before(due):
                 break
             planned += 1
-            shopper = None
             if self._under_way >= MOST_AT_ONCE:
                 dropped += 1
                 continue
-            if arrival.step.call not in looking.CALLS:
-                shopper = self._crowd.take(arrival.step.call, self._dice)
-                if shopper is None:
-                    unoffered += 1
-                    continue
+            if arrival.step.call in looking.CALLS:
+                shopper = self._crowd.anybody(self._dice)
+            elif (shopper := self._crowd.take(arrival.step.call, self._dice)) is None:
+                unoffered += 1
+                continue
             self._under_way += 1
             gevent.spawn(self._one, arrival, shopper, due)
         ended = self._client.now()
@@ -97,7 +96,7 @@ class Generator:
             self._performer.step(arrival.step, shopper, random.Random(arrival.seed), due)
         finally:
             self._under_way -= 1
-            if shopper is not None:
+            if shopper is not None and arrival.step.call not in looking.CALLS:
                 self._crowd.give_back(shopper)
 
     def _finish(self) -> None:

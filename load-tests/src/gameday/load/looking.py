@@ -1,10 +1,14 @@
-"""Calls that anybody makes, without a session: the catalogue, and coming in as a guest."""
+"""Calls that need no session: the catalogue, and coming in as a guest.
+
+Who has a session sends its token on every call, as browsers do: the shop knows callers by it.
+"""
 
 import random
 from collections.abc import Callable, Mapping
 from typing import Final
 from urllib.parse import quote
 
+from gameday.addresses import draw
 from gameday.load.ask import Ask
 from gameday.load.scene import Scene
 from gameday.load.shopper import Shopper
@@ -20,48 +24,57 @@ def _a_list(answer: Answer) -> bool:
     return holds(answer, "items", "next_cursor", "total")
 
 
-def front_page(_scene: Scene, _dice: random.Random) -> Ask:
-    return Ask("GET", "/api/products", good=_a_list)
+def _read(path: str, shopper: Shopper | None, good: Callable[[Answer], bool]) -> Ask:
+    token, source = (shopper.token, shopper.source) if shopper is not None else ("", "")
+    return Ask("GET", path, token=token, source=source, good=good)
 
 
-def search(scene: Scene, dice: random.Random) -> Ask:
-    return Ask("GET", f"/api/products?q={quote(scene.market.search(dice))}", good=_a_list)
+def front_page(_scene: Scene, shopper: Shopper | None, _dice: random.Random) -> Ask:
+    return _read("/api/products", shopper, _a_list)
 
 
-def product(scene: Scene, dice: random.Random) -> Ask:
+def search(scene: Scene, shopper: Shopper | None, dice: random.Random) -> Ask:
+    return _read(f"/api/products?q={quote(scene.market.search(dice))}", shopper, _a_list)
+
+
+def product(scene: Scene, shopper: Shopper | None, dice: random.Random) -> Ask:
     wanted = scene.market.product(dice)
 
     def good(answer: Answer) -> bool:
         return holds(answer, "product_id", "unit_amount", "available") and answer.body["product_id"] == wanted
 
-    return Ask("GET", f"/api/products/{wanted}", good=good)
+    return _read(f"/api/products/{wanted}", shopper, good)
 
 
-def recommendations(scene: Scene, dice: random.Random) -> Ask:
-    return Ask("GET", f"/api/products/{scene.market.product(dice)}/recommendations", good=lambda a: holds(a, "items"))
+def recommendations(scene: Scene, shopper: Shopper | None, dice: random.Random) -> Ask:
+    path = f"/api/products/{scene.market.product(dice)}/recommendations"
+    return _read(path, shopper, lambda answer: holds(answer, "items"))
 
 
-def session(scene: Scene, dice: random.Random) -> Ask:
+def session(scene: Scene, _shopper: Shopper | None, dice: random.Random) -> Ask:
     """A new guest, who is one of the real customers from here on."""
+    source = draw(scene.sources, dice)
 
     def done(answer: Answer) -> None:
-        home = dice.randrange(scene.gateways)
-        scene.came(Shopper(answer.body["token"], answer.body["customer_id"], home, scene.market.visits(dice)))
+        home, visits = dice.randrange(scene.gateways), scene.market.visits(dice)
+        scene.came(Shopper(answer.body["token"], answer.body["customer_id"], home, visits, source=source))
 
     return Ask(
         "POST",
         "/api/sessions",
         b"{}",
+        source=source,
         statuses=frozenset({201}),
         good=lambda answer: holds(answer, "token", "customer_id"),
         done=done,
     )
 
 
-CALLS: Final[Mapping[str, Callable[[Scene, random.Random], Ask]]] = {
+CALLS: Final[Mapping[str, Callable[[Scene, Shopper | None, random.Random], Ask]]] = {
     "list": front_page,
     "search": search,
     "product": product,
     "recommendations": recommendations,
     "session": session,
 }
+READS: Final = tuple(name for name in CALLS if name != "session")

@@ -22,7 +22,7 @@ from gameday.load.figures import Tally
 from gameday.load.generator import LEAD_S
 from gameday.load.market import read_market
 from gameday.load.mix import Step, WrongMix, parse, percents
-from gameday.load.options import number, refusing
+from gameday.load.options import add_sources, number, refusing, sources
 from gameday.load.records import Outcome, Record
 from gameday.load.schedule import poisson
 from holdfast_tools.acks import AckFile, default_path
@@ -45,7 +45,7 @@ class Measurement:
         self._console = Console(stderr=True)
         admin = Admin(options.admin_email, options.admin_password)
         acks = AckFile(options.acks)
-        self._crew = Crew(self._client, read_market(options.data), acks, admin, self._take)
+        self._crew = Crew(self._client, read_market(options.data), acks, admin, self._take, sources(options))
         self._crew.check()
         try:
             self.mix = parse(options.mix)
@@ -99,6 +99,7 @@ def main() -> int:
     arguments.add_argument("--from", dest="first", default="40", metavar="RATE", help="arrivals a second to begin with")
     arguments.add_argument("--out", type=Path, default=places.state_dir() / "capacity.json", metavar="FILE")
     arguments.add_argument("--mix", default="", help="journey=share,… as of holdfast-load; none: the usual mix")
+    add_sources(arguments)
     arguments.add_argument("--longest", default="170", metavar="SECONDS", help="no new probe begins after so long")
     return refusing(_NAME, lambda: _work(arguments.parse_args()))
 

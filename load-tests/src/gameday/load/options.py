@@ -1,8 +1,10 @@
 """What the commands share: numbers within bounds, and errors as one line."""
 
+import argparse
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
+from gameday.addresses import SHOPPERS
 from holdfast_tools.command_line import UserError
 
 
@@ -23,6 +25,21 @@ def whole(name: str, text: str, low: int, high: int) -> int:
     if value != int(value):
         raise UserError(f"{name} wants a whole number, not {text}")
     return int(value)
+
+
+def add_sources(arguments: argparse.ArgumentParser) -> None:
+    """--sources, read by `sources`."""
+    arguments.add_argument(
+        "--sources",
+        default=str(len(SHOPPERS)),
+        metavar="N",
+        help="from how many loopback addresses shoppers come; 0: from the one that the system chooses",
+    )
+
+
+def sources(options: argparse.Namespace) -> Sequence[str]:
+    """The addresses that shoppers come from. Raises UserError."""
+    return SHOPPERS[: whole("--sources", options.sources, 0, len(SHOPPERS))]
 
 
 def refusing(name: str, work: Callable[[], int]) -> int:

@@ -23,10 +23,15 @@ class Performer:
         self._record = record
 
     def step(self, step: Step, shopper: Shopper | None, dice: random.Random, intended: float) -> Reply:
-        """`intended`: the moment, by the client's clock, that its latency counts from. Gives the last reply."""
-        if shopper is None:
-            ask, home = looking.CALLS[step.call](self._scene, dice), dice.randrange(self._client.gateways)
+        """`intended`: the moment, by the client's clock, that its latency counts from. Gives the last reply.
+
+        A call that needs no session changes nothing for the shopper, and goes to any gateway.
+        """
+        if step.call in looking.CALLS:
+            ask, home = looking.CALLS[step.call](self._scene, shopper, dice), dice.randrange(self._client.gateways)
+            shopper = None
         else:
+            assert shopper is not None, f"{step.call} needs a shopper"
             ask, home = calls.ask(step.call, self._scene, shopper, dice), shopper.home
         exchange = self._client.send(ask, home)
         self.settle(step.call, ask, shopper, exchange.last)

@@ -11,6 +11,7 @@ from typing import Final
 
 from gevent.pool import Pool
 
+from gameday.load import looking
 from gameday.load.calls import CALLS
 from gameday.load.client import Client
 from gameday.load.crowd import Crowd
@@ -27,15 +28,19 @@ LOW_S: Final = 4.0
 _AT_ONCE: Final = 8
 _PER_ARRIVAL: Final = 0.02  # of the rate, while the run goes: small beside what is measured
 _LINES_A_CART: Final = 1.7
+_LOOKS_A_SHOPPER: Final = 10  # within START_S: most who buy look, so this is needed for mixes that only look
 _LEAST: Final = 4
 _STOPPED: Final = "stopped"
 _ROUNDS: Final = 3  # somebody may have found a product sold out
+LOOK: Final = "look"
+"""Any of the calls that read the catalogue: every shopper can."""
 _WAYS: Final[Mapping[str, Sequence[str]]] = {
     "add": (),
     "checkout": ("add",),
     "cancel": ("add", "checkout"),
     "details": ("add", "checkout"),
     "profile": ("register",),
+    LOOK: (),
 }
 """What a new guest has to do to be able to make the call, each as often as it takes."""
 
@@ -51,6 +56,8 @@ class Demand:
         percent = {step.call: step.percent for step in mix}
         per_s = {call: rate * percent.get(call, 0) / 100 for call in _WAYS}
         per_s["add"] /= _LINES_A_CART  # one shopper adds several times
+        looks = sum(percent.get(call, 0) for call in looking.READS)
+        per_s[LOOK] = rate * looks / 100 / _LOOKS_A_SHOPPER
         return Demand({call: a_second for call, a_second in per_s.items() if a_second})
 
     def missing(self, crowd: Crowd, seconds: float) -> dict[str, int]:
@@ -58,7 +65,7 @@ class Demand:
         there = dict.fromkeys(self.per_s, 0)
         for shopper in crowd:
             for call in there:
-                there[call] += CALLS[call].able(shopper)
+                there[call] += call == LOOK or CALLS[call].able(shopper)
         wanted = {call: max(_LEAST, round(a_second * seconds)) for call, a_second in self.per_s.items()}
         return {call: wanted[call] - there[call] for call in wanted if wanted[call] > there[call]}
 

@@ -5,6 +5,7 @@ from typing import Final
 
 import orjson
 
+from gameday.addresses import ADMIN
 from gameday.load.ask import Ask, command
 from gameday.load.client import Client, Reply
 from gameday.load.looking import holds
@@ -36,7 +37,7 @@ class Restocker:
 
     def sign_in(self) -> None:
         """Raises UserError when the shop refuses or does not answer."""
-        ask = Ask("POST", "/api/sessions", self._who, statuses=_CREATED, good=_has_token)
+        ask = Ask("POST", "/api/sessions", self._who, source=ADMIN, statuses=_CREATED, good=_has_token)
         reply = self._client.send(ask, 0).last
         if reply.answer is None or reply.outcome is not Outcome.OK:
             raise UserError(f"the shop refused the sign-in of {self._email}: {reply.code}")
@@ -57,7 +58,8 @@ class Restocker:
             return None
         product, delta = needed
         body = {"delta": delta, "reason": "restocked"}
-        return command("POST", f"/api/admin/products/{product}/stock", self._token, body, good=_has_version)
+        path = f"/api/admin/products/{product}/stock"
+        return command("POST", path, self._token, body, source=ADMIN, good=_has_version)
 
     def _send(self, ask: Ask) -> Reply:
         exchange = self._client.send(ask, 0)

@@ -4,6 +4,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
+from gameday.addresses import SHOPPERS
 from gameday.load.market import Market
 from gameday.load.shelf import Shelf
 from gameday.load.shopper import Order, Shopper
@@ -32,9 +33,10 @@ class Book:
 
 @dataclass(frozen=True, slots=True)
 class Scene:
-    """`came` takes a new shopper; `gateways` is how many there are."""
+    """`came` takes a new shopper; `gateways` is how many there are, `sources` the addresses that shoppers come from."""
 
     market: Market
     book: Book
     gateways: int
     came: Callable[[Shopper], None]
+    sources: Sequence[str] = SHOPPERS

@@ -27,7 +27,8 @@ class Shopper:
     """What one person knows. `visits` are the baskets still to come, `to_add` the rest of the present one.
 
     `pending` is a command that got no final answer: it happened wholly or not at all, so until it has been repeated
-    (same key) its owner does nothing else that changes anything, and what is in the cart is always known.
+    (same key) its owner does nothing else that changes anything, and what is in the cart is always known. All calls
+    come from the address `source`.
     """
 
     token: str
@@ -44,6 +45,7 @@ class Shopper:
     busy: bool = False
     left: bool = False
     place: int = -1
+    source: str = ""
 
     def __post_init__(self) -> None:
         self.next_visit()

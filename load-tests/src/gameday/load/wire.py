@@ -3,6 +3,7 @@
 geventhttpclient parses; its own client repeats reads by itself, and its time limits are for each packet.
 """
 
+from collections import defaultdict
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
@@ -13,6 +14,8 @@ import gevent
 import gevent.socket
 import orjson
 from geventhttpclient.response import HTTPConnectionClosed, HTTPParseError, HTTPSocketResponse
+
+from gameday.addresses import can_bind
 
 _BLOCK_BYTES = 65_536
 
@@ -51,16 +54,27 @@ class Answer:
 
 
 class Wire:
-    """Calls to one gateway. Connections are kept; their number is bounded by the calls under way, not here."""
+    """Calls to one gateway. Connections are kept for each source address; their number is bounded by the calls under
+    way, not here.
+    """
 
     def __init__(self, url: str) -> None:
         parts = urlsplit(url)
         self._host, self._port = parts.hostname or "", parts.port or 80
         self._base = parts.path.rstrip("/")
-        self._idle: list[Any] = []
+        self._binds = can_bind(self._host)
+        self._idle: dict[str, list[Any]] = defaultdict(list)
 
-    def call(self, method: str, path: str, headers: Mapping[str, str], content: bytes, timeout_s: float) -> Answer:
-        """Raises NoAnswer after `timeout_s` at the latest.
+    def call(
+        self,
+        method: str,
+        path: str,
+        headers: Mapping[str, str],
+        content: bytes,
+        timeout_s: float,
+        source: str = "",
+    ) -> Answer:
+        """Raises NoAnswer after `timeout_s` at the latest. `source`: the address it comes from, where that is possible.
 
         A kept connection that the server has closed meanwhile is replaced by a new one, once, as HTTP clients do.
         """
@@ -71,24 +85,26 @@ class Wire:
         message = ("\r\n".join(lines) + "\r\n\r\n").encode("latin-1") + content
         try:
             with gevent.Timeout(timeout_s, NoAnswer("Timeout")):
-                return self._exchange(method, message)
+                return self._exchange(source if self._binds else "", method, message)
         except (HTTPParseError, OSError) as error:
             raise NoAnswer(type(error).__name__) from error
 
-    def _exchange(self, method: str, message: bytes) -> Answer:
-        if self._idle:
+    def _exchange(self, source: str, method: str, message: bytes) -> Answer:
+        idle = self._idle[source]
+        if idle:
             try:
-                return self._on(self._idle.pop(), method, message)
+                return self._on(idle.pop(), idle, method, message)
             except (HTTPConnectionClosed, ConnectionResetError, BrokenPipeError):
                 pass
-        return self._on(self._connect(), method, message)
+        return self._on(self._connect(source), idle, method, message)
 
-    def _connect(self) -> Any:
-        connection = gevent.socket.create_connection((self._host, self._port))
+    def _connect(self, source: str) -> Any:
+        bound = (source, 0) if source else None
+        connection = gevent.socket.create_connection((self._host, self._port), source_address=bound)
         connection.setsockopt(gevent.socket.IPPROTO_TCP, gevent.socket.TCP_NODELAY, 1)
         return connection
 
-    def _on(self, connection: Any, method: str, message: bytes) -> Answer:
+    def _on(self, connection: Any, idle: list[Any], method: str, message: bytes) -> Answer:
         try:
             connection.sendall(message)
             response = HTTPSocketResponse(connection, block_size=_BLOCK_BYTES, method=method)
@@ -99,9 +115,10 @@ class Wire:
         if response.should_close():
             connection.close()
         else:
-            self._idle.append(connection)
+            idle.append(connection)
         return Answer(response.status_code, cast(Mapping[str, str], response.info()), content)
 
     def close(self) -> None:
-        while self._idle:
-            self._idle.pop().close()
+        for idle in self._idle.values():
+            while idle:
+                idle.pop().close()
