@@ -11,7 +11,7 @@ import signal
 import sys
 import threading
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from gameday.chaos.conduct import conduct
@@ -63,10 +63,16 @@ class PretendedFaults:
         return []
 
 
-def pretended(folder: Path, faults: PretendedFaults, name: str = "query-replica-paused") -> Run:
-    """An experiment on the pretended shop in this folder, ready to be conducted."""
+def pretended(
+    folder: Path,
+    faults: PretendedFaults,
+    name: str = "query-replica-paused",
+    gateway: str = "http://127.0.0.1:1",
+    memory: Mapping[str, int] = {},
+) -> Run:
+    """An experiment on the pretended shop in this folder, ready to be conducted. `memory`: bytes that parts hold."""
     inside = (sys.executable, "-c", f"print('''{json.dumps(CLEAN)}''')")
-    shop = Target("local", ["http://127.0.0.1:1"], faults, inside)
+    shop = Target("local", [gateway], faults, inside, lambda: memory)
     load = (sys.executable, str(Path(__file__)), "load")
     (folder / "run").mkdir()
     return Run(find(name), Setup(shop, {}, TINY, 80.0, seed=1, load=load), folder / "run")

@@ -33,6 +33,14 @@ class Told:
     hangs_up: bool = False
 
 
+def _json(content: bytes) -> Any:
+    """None for what is none: hostile callers send that too."""
+    try:
+        return json.loads(content or b"null")
+    except (ValueError, RecursionError):
+        return None
+
+
 class Double:
     """`answer` is asked for each request; `url` is where it listens."""
 
@@ -52,7 +60,7 @@ class Double:
                     self.command,
                     self.path,
                     names,
-                    json.loads(content or b"null"),
+                    _json(content),
                     time.monotonic(),
                     self.client_address,
                 )

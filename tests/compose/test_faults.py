@@ -13,6 +13,7 @@ import journeys
 from embedded import probes
 from gameday.faults.engine import Project
 from gameday.faults.fault import Fault, Faults, Kind, Refused
+from gameday.limits import limit_of, memory_limits
 from gameday.target import Target, target
 from holdfast_tools.shop import Shop
 
@@ -55,6 +56,13 @@ def test_a_gateway_does_not_answer_until_the_fault_ends_by_itself(shop: Target, 
     eventually(lambda: faults.serves("gateway"))
     assert answered(shop) == [True, True]
     assert faults.suffering() == []
+
+
+def test_every_part_tells_how_much_memory_it_holds(shop: Target) -> None:
+    limits = memory_limits()
+    held = shop.memory()
+    assert set(held) == set(shop.faults.parts())
+    assert all(1 << 20 < size <= limit_of(part, limits) for part, size in held.items())
 
 
 def test_a_slow_gateway_gives_fewer_answers_to_a_caller_who_waits_for_each(shop: Target, faults: Faults) -> None:

@@ -3,7 +3,7 @@
 import json
 import subprocess
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final, NamedTuple
@@ -41,12 +41,15 @@ class AuditResult:
 
 @dataclass(frozen=True, slots=True)
 class Target:
-    """One running shop. `gateways` are base URLs; `inside` precedes the command line of a tool that runs within."""
+    """One running shop. `gateways` are base URLs; `inside` precedes the command line of a tool that runs within;
+    `memory` tells the bytes that each part holds and raises Refused when nobody can tell.
+    """
 
     on: str
     gateways: list[str]
     faults: Faults
     inside: tuple[str, ...]
+    memory: Callable[[], Mapping[str, int]] = dict
 
     def run(
         self, *argv: str, given: bytes = b"", timeout_s: float = _AUDIT_TAKES_S
@@ -90,7 +93,14 @@ def _local() -> Target:
     except NotRunning as error:
         raise Refused(str(error)) from error
     inside = (sys.executable, "-m", "embedded", "run", "--state", str(stack.state.path))
-    return Target("local", list(filter(None, gateways.split(","))), EmbeddedFaults(stack), inside)
+    return Target("local", list(filter(None, gateways.split(","))), EmbeddedFaults(stack), inside, lambda: _held(stack))
+
+
+def _held(stack: Stack) -> Mapping[str, int]:
+    try:
+        return {row["name"]: row["memory_bytes"] for row in stack.status()}
+    except NotRunning as error:
+        raise Refused(str(error)) from error
 
 
 def _docker() -> Target:
@@ -102,4 +112,4 @@ def _docker() -> Target:
         for port in container.ports
     ]
     inside = ("docker", "compose", "run", "--rm", "-T", "tools")
-    return Target("docker", gateways, DockerFaults(project, state_dir()), inside)
+    return Target("docker", gateways, DockerFaults(project, state_dir()), inside, project.memory)

@@ -16,11 +16,13 @@ from chaoslib.loader import parse_experiment_from_file
 
 from gameday.chaos import shelf
 from gameday.chaos.conduct import conduct
+from gameday.chaos.run import Run
 from gameday.faults.fault import Refused
 from gameday.load.records import Outcome
 from gameday.verdict.phases import Phase, Timeline
 from gameday.verdict.verdict import Result
-from pretend import TINY, PretendedFaults, pretended
+from pretend import LASTS_S, TINY, PretendedFaults, pretended
+from shop_double import Asked, Serve, Told
 
 PRETEND = Path(__file__).parents[1] / "pretend.py"
 
@@ -60,6 +62,57 @@ def test_every_part_is_killed_in_turn_and_back_before_the_next(tmp_path: Path) -
     assert [done for done in faults.did if done != "calm"] == ["kill query-1", "lift query-1"]
     assert verdict.result is Result.PASS, verdict.findings
     assert verdict.rows[0].phases[Phase.FAULT].contained == pytest.approx(200, abs=40)
+
+
+def attacked(folder: Path, serve: Serve, breaker: str = "closed", memory_bytes: int = 1 << 20) -> Run:
+    """An attack on a pretended shop whose gateway says that this is the state of a breaker of its own."""
+    line = {"from": "gateway", "to": "query-service", "replica": "query-1", "in_flight": 0, "limit": 32}
+    began: list[float] = []
+
+    def answer(asked: Asked) -> Told:
+        if asked.path != "/api/ops/status":
+            began.append(asked.at)
+            return Told(422, {"code": "invalid"})
+        state = breaker if began else "closed"
+        shedding = {"replica": "gateway-1", "limit": 100, "in_flight": 0, "waiting": 0, "shed": {}}
+        told = {"dependencies": [line | {"breaker": state}], "outbox": None, "projection": None, "shedding": shedding}
+        return Told(200, told)
+
+    gateway = serve(answer).url
+    run = pretended(folder, PretendedFaults(folder), "half-headers", gateway, {"gateway-1": memory_bytes})
+    run.setup = replace(run.setup, pace=replace(TINY, at_least_s={**LASTS_S, Phase.FAULT: 7.0}, at_most_s=8.0))
+    return run
+
+
+def test_an_attack_that_harms_nobody_passes_and_is_told_of(tmp_path: Path, serve: Serve) -> None:
+    run = attacked(tmp_path, serve)
+    verdict = conduct(run).verdict
+    assert verdict.result is Result.PASS, verdict.findings
+    assert verdict.hostile is not None
+    assert verdict.hostile.attack is not None
+    assert verdict.hostile.attack.sent > 40
+    told = json.loads((run.folder / "verdict.json").read_text())["hostile"]
+    assert told["attack"]["answers"]
+    assert told["memory"] == [{"part": "gateway-1", "peak_bytes": 1 << 20, "limit_bytes": 256 << 20}]
+    html = (run.folder / "report.html").read_text()
+    assert "The attack: " in html
+    assert "gateway-1 1 of 256 MiB" in html
+
+
+def test_an_attack_that_opens_a_breaker_or_takes_too_much_memory_fails(tmp_path: Path, serve: Serve) -> None:
+    verdict = conduct(attacked(tmp_path, serve, breaker="open", memory_bytes=300 << 20)).verdict
+    assert verdict.result is Result.FAIL
+    assert [finding.text for finding in verdict.findings] == [
+        "The breaker of gateway → query-service query-1 was not closed, bar: none opens for a caller's doing.",
+        "Memory: gateway-1 300 of 256 MiB, bar: its mem_limit.",
+    ]
+
+
+def test_an_attack_that_cannot_be_prepared_ends_the_run_before_the_load_begins(tmp_path: Path) -> None:
+    run = pretended(tmp_path, PretendedFaults(tmp_path), "long-urls")
+    with pytest.raises(Refused, match=r"attack long-urls is not ready: .*refused"):
+        conduct(run)
+    assert not run.generators
 
 
 def test_a_part_that_flaps_is_struck_and_lifted_as_often_as_said(tmp_path: Path) -> None:

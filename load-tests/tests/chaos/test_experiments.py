@@ -15,6 +15,7 @@ from gameday.faults.fault import Refused
 from gameday.verdict.expect import Expect
 from gameday.verdict.phases import Phase
 
+ATTACKS = {"type": "python", "module": "gameday.chaos.actions", "func": "attack"}
 FILES = [path.stem for path in shelf.files()]
 
 
@@ -47,6 +48,26 @@ def test_the_gate_is_nine_and_each_stays_within_a_third_of_the_capacity() -> Non
     assert len(gate) == len(set(shelf.GATE)) == 9
     assert all(definition.highest_share <= 0.3 for definition in gate)
     assert {name for name in FILES if "gate" in shelf.find(name).raw["tags"]} == set(shelf.GATE)
+
+
+def test_every_attack_has_its_experiment_which_nobody_else_may_notice() -> None:
+    assert len(shelf.HOSTILE) == len(set(shelf.HOSTILE)) == 10
+    for name in shelf.HOSTILE:
+        definition = shelf.find(name)
+        assert definition.attacks == [name]
+        assert definition.highest_share == 0.3
+        assert not definition.settings.breaker
+        noticed = {row for row, expect in definition.settings.expect.items() if not expect.as_healthy}
+        assert noticed == ({"account/session", "account/sign-in"} if name.endswith("-shared") else set())
+    assert len({shelf.find(name).settings.row for name in shelf.HOSTILE}) == 1, "pooled together"
+
+
+def test_an_experiment_that_is_printed_is_a_file_that_says_the_same(tmp_path: Path) -> None:
+    done = chaos("--family", "hostile", "--print", state=tmp_path)
+    assert done.stdout.count("\ntags:") == 10
+    written_out = tmp_path / "long-urls.yaml"
+    written_out.write_text(chaos("long-urls", "--print", state=tmp_path).stdout)
+    assert shelf.find(str(written_out)) == shelf.find("long-urls")
 
 
 def test_the_quick_form_takes_less_than_five_minutes() -> None:
@@ -93,6 +114,10 @@ def written(**changes: Any) -> dict[str, Any]:
         ({"method__0__provider__func": "wait"}, "there is no gameday.chaos.actions.wait"),
         ({"method__1__provider__arguments__kind": "drown"}, "kind: Input should be 'kill'"),
         ({"method__1__provider__arguments__for_s": 0}, "a fault lasts more than 0"),
+        (
+            {"method__1__provider": {**ATTACKS, "arguments": {"name": "rude-words"}}},
+            "name: Input should be 'long-urls'",
+        ),
         ({"method__1__provider__arguments__stopped_share": "much"}, "stopped_share: Input should be a valid number"),
         ({"rollbacks": []}, "its rollbacks must calm"),
         ({"title": ""}, "experiment requires a title"),

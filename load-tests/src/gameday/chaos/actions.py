@@ -66,8 +66,15 @@ def flood(rate: float) -> None:
         run.besides.append(Flood(run.setup.target.gateways, rate, run.folder / "flood.log"))
 
 
+def attack(name: str) -> None:
+    """The hostile caller that this run has prepared attacks, until `ease`."""
+    with _or_stop() as run:
+        run.trouble_begins()
+        run.attack(name)
+
+
 def ease() -> None:
-    """Ends every surge and flood."""
+    """Ends every surge, flood and attack."""
     with _or_stop() as run:
         run.trouble_ends()
         run.end_besides()

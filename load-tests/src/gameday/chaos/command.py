@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Final
 
+import yaml  # type: ignore[import-untyped]
 from rich.console import Console
 
 from gameday.chaos import capacity, estimate, shelf
@@ -39,6 +40,9 @@ def main() -> int:
     logging.getLogger("chaostoolkit").setLevel(logging.CRITICAL + 1)  # the journal holds it; the terminal is ours
     try:
         chosen = [shelf.find(name) for name in _names(options)]
+        if options.print_:
+            print("---\n".join(yaml.safe_dump(one.raw, sort_keys=False, allow_unicode=True) for one in chosen), end="")
+            return 0
         writable(options.reports)
         with own_shop(options.on, wanted=options.start):
             shop = target(options.on)
@@ -54,8 +58,12 @@ def main() -> int:
 
 def _options() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="holdfast-chaos", description=__doc__)
-    parser.add_argument("experiments", nargs="*", metavar="EXPERIMENT", help="names or files; none: the gate's nine")
-    parser.add_argument("--quick", action="store_true", help="short phases; without names, the three that show most")
+    parser.add_argument(
+        "experiments", nargs="*", metavar="EXPERIMENT", help="names or files; none: those of the family"
+    )
+    parser.add_argument(
+        "--quick", action="store_true", help="short phases; without names, those of the family that show most"
+    )
     parser.add_argument("--on", choices=("local", "docker"), default="local", help="where the shop runs (local)")
     parser.add_argument("--start", action="store_true", help="start local processes if none run, and end them after")
     parser.add_argument("--seed", type=_seed, default=1, help="of the arrivals and of what shoppers want (1)")
@@ -64,6 +72,12 @@ def _options() -> argparse.ArgumentParser:
     )
     parser.add_argument("--runs", type=_runs, default=1, help="each experiment so often, pooled (1)")
     parser.add_argument("--reports", type=Path, default=REPORTS, metavar="DIR", help="where the reports go (reports)")
+    parser.add_argument(
+        "--family", choices=tuple(shelf.FAMILIES), default="gate", help="which are meant when none is named (gate)"
+    )
+    parser.add_argument(
+        "--print", action="store_true", dest="print_", help="print them as Chaos Toolkit takes them (chaos run FILE)"
+    )
     parser.add_argument("--list", action="store_true", help="the names of all experiments")
     return parser
 
@@ -87,8 +101,14 @@ def _whole(text: str, low: int, high: int) -> int:
 
 
 def _names(options: argparse.Namespace) -> Sequence[str]:
-    names = options.experiments or (shelf.QUICK if options.quick else shelf.GATE)
+    names = options.experiments or shelf.FAMILIES[options.family][options.quick]
     return [name for name in names for _ in range(options.runs)]
+
+
+def _folder_name(options: argparse.Namespace) -> str:
+    if options.family == "gate":
+        return "quick" if options.quick else "gate"
+    return f"{options.family}-quick" if options.quick else str(options.family)
 
 
 def _run(chosen: Sequence[Definition], shop: Target, options: argparse.Namespace) -> Result:
@@ -107,7 +127,7 @@ def _run(chosen: Sequence[Definition], shop: Target, options: argparse.Namespace
         if len(chosen) == 1:
             run = Run(chosen[0], setup, new_folder(options.reports, chosen[0].name))
             return _one(run, progress, console).verdict.result
-        folder = new_folder(options.reports, "quick" if options.quick else "gate")
+        folder = new_folder(options.reports, _folder_name(options))
         reports: list[tuple[Path, Report]] = []
         for definition in chosen:
             run = Run(definition, setup, new_folder(folder, definition.name))

@@ -10,6 +10,7 @@ from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
 
 from gameday.chaos.matrix import JVMS
 from gameday.faults.fault import Fault, Kind, Refused
+from gameday.hostile.registry import NAMES
 from gameday.load.mix import MIX
 from gameday.verdict.bars import P99_NEVER_STRICTER_MS
 from gameday.verdict.expect import Expect, Hypothesis
@@ -93,6 +94,12 @@ class FloodArguments(_Strict):
     rate: float = Field(gt=0, le=2000)
 
 
+class AttackArguments(_Strict):
+    """A hostile caller, by the name of its attack."""
+
+    name: Literal[NAMES]  # type: ignore[valid-type]
+
+
 class RestartArguments(_Strict):
     """Every part killed in turn, each back before the next."""
 
@@ -123,6 +130,7 @@ _ARGUMENTS: Final[Mapping[str, type[BaseModel]]] = {
     "surge": SurgeArguments,
     "ease": NoArguments,
     "flood": FloodArguments,
+    "attack": AttackArguments,
     "restart_in_turn": RestartArguments,
     "flap": FlapArguments,
     "calm": NoArguments,
@@ -159,6 +167,11 @@ class Definition:
     @property
     def restarts(self) -> Sequence[RestartArguments]:
         return [action for action in self.actions if isinstance(action, RestartArguments)]
+
+    @property
+    def attacks(self) -> Sequence[str]:
+        """The names of its attacks."""
+        return [action.name for action in self.actions if isinstance(action, AttackArguments)]
 
     @property
     def flaps_s(self) -> float:
@@ -222,6 +235,8 @@ def _check(definition: Definition) -> None:
     for row in definition.settings.expect:
         if row not in _CALLS:
             raise Refused(f"expect: there is no journey or call {row!r}")
+    if len(definition.attacks) > 1:
+        raise Refused(f"it has one attack at most, not {', '.join(definition.attacks)}")
     list(definition.faults)
     if "calm" not in [entry["provider"]["func"] for entry in definition.raw.get("rollbacks", ())]:
         raise Refused("its rollbacks must calm: whatever happens, faults are lifted")

@@ -7,12 +7,15 @@ from gameday.chaos.generator import together
 from gameday.chaos.run import Run
 from gameday.chaos.told import facts_of
 from gameday.faults.fault import Refused
+from gameday.limits import limit_of, memory_limits
 from gameday.load.records import read_records
 from gameday.report.files import Report, write_report
 from gameday.verdict.assess import assess
+from gameday.verdict.hostile import hostile
 from gameday.verdict.seen import Seen, see
-from gameday.verdict.verdict import AuditLine, Finding, Verdict, Weight
-from gameday.watch.samples import read_samples
+from gameday.verdict.verdict import AuditLine, Finding, Hostile, Verdict, Weight
+from gameday.watch.memory import read_memory
+from gameday.watch.samples import Sample, read_samples
 
 AUDIT_WAITS_S: Final = 60
 """For the drain: settlement and projection catch up within seconds, or the audit says what is left."""
@@ -35,7 +38,7 @@ def end(run: Run, journal: dict[str, Any]) -> None:
     write_report(run.folder, run.report, seen, samples)
 
 
-def _judge(run: Run, journal: dict[str, Any], seen: list[Seen], samples: list[Any]) -> Verdict:
+def _judge(run: Run, journal: dict[str, Any], seen: list[Seen], samples: list[Sample]) -> Verdict:
     setup, definition = run.setup, run.definition
     also: list[Finding] = []
     audit: list[AuditLine] = []
@@ -57,7 +60,18 @@ def _judge(run: Run, journal: dict[str, Any], seen: list[Seen], samples: list[An
         audit,
         setup.pace.counts,
         [*also, *_journal_findings(journal)],
+        _attacked(run, samples),
     )
+
+
+def _attacked(run: Run, samples: list[Sample]) -> Hostile | None:
+    """What the attack of this run did; None without one."""
+    if not run.attacks:
+        return None
+    memory = list(read_memory(run.folder / "memory.jsonl"))
+    of_services = memory_limits()
+    limits = {part: limit_of(part, of_services) for look in memory for part in look.parts}
+    return hostile(run.attacks[0].summary(), samples, memory, limits, run.timeline)
 
 
 def _audit(run: Run) -> list[AuditLine]:

@@ -13,12 +13,14 @@ from gameday.chaos.flood import Flood
 from gameday.chaos.generator import HOLDFAST_LOAD, Generator
 from gameday.chaos.pace import Pace
 from gameday.faults.fault import Fault, Refused
+from gameday.hostile.process import AttackProcess
 from gameday.load.records import Tail
 from gameday.report.files import Report
 from gameday.target import Target
 from gameday.verdict.phases import Phase, Span, Timeline
 from gameday.verdict.seen import Seen, see
 from gameday.watch.abort import AbortCondition
+from gameday.watch.memory import MemoryWatch
 from gameday.watch.sampler import Sampler
 
 _LOOK_EACH_S: Final = 0.5
@@ -71,6 +73,7 @@ class Run:
         self.began = time.time()
         self.generators: list[Generator] = []
         self.besides: list[Flood] = []
+        self.attacks: list[AttackProcess] = []
         self.report: Report | None = None
         self.seen: list[Seen] = []
         self._struck = self._interrupted = False
@@ -78,12 +81,19 @@ class Run:
         self._sampler = Sampler(folder / "samples.jsonl", setup.target.gateways, setup.metrics)
         abort, hypothesis = definition.settings.abort, definition.hypothesis(setup.capacity_per_s)
         self._abort = AbortCondition(hypothesis, abort.below, abort.for_s)
+        self._memory = MemoryWatch(folder / "memory.jsonl", setup.target.memory) if definition.attacks else None
 
     def begin(self) -> None:
         """Calms the shop, starts load and samples, and lets it warm up. Raises Stopped and Refused."""
         self.calm()
+        for name in self.definition.attacks:
+            self.setup.told("preparing the attack", 0.0, "")
+            self.attacks.append(AttackProcess(name, self.setup.target.gateways, self.folder))
+            self.attacks[-1].await_prepared()
         self.setup.told("preparing shoppers", 0.0, "")
         self._sampler.start()
+        if self._memory is not None:
+            self._memory.start()
         began = self.more_load(self.definition.settings.share_of_capacity)
         self._watch(Phase.WARM_UP, began, lambda: self._warm(time.time() - began))
 
@@ -115,7 +125,7 @@ class Run:
 
     def end_besides(self) -> None:
         """Ends all load but the experiment's own."""
-        more: list[Generator | Flood] = [*self.generators[1:], *self.besides]
+        more: list[Generator | Flood | AttackProcess] = [*self.generators[1:], *self.besides, *self.attacks]
         for load in more:
             load.stop()
 
@@ -158,6 +168,10 @@ class Run:
         """Raises Refused."""
         self.trouble_begins()
         self.setup.target.faults.inject(fault)
+
+    def attack(self, name: str) -> None:
+        """Raises Refused."""
+        next(attack for attack in self.attacks if attack.name == name).begin()
 
     def heal(self, part: str) -> None:
         """Lifts the fault, and waits until a restarted JVM serves. Raises Refused and Stopped."""
@@ -205,6 +219,8 @@ class Run:
                     generator.stop()
             finally:
                 self._sampler.stop()
+                if self._memory is not None:
+                    self._memory.stop()
                 self.timeline.write(self.folder / "phases.json")
 
     def answered_since(self, moment: float) -> list[Seen]:

@@ -1,6 +1,6 @@
 """Where experiments are: a file each, and those that are made from the matrix by their name."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, Final
 
@@ -10,6 +10,7 @@ from chaoslib.loader import parse_experiment_from_file
 from gameday.chaos import template
 from gameday.chaos.definition import Definition, define
 from gameday.faults.fault import Refused
+from gameday.hostile import template as hostile
 from gameday.target import ROOT
 
 EXPERIMENTS: Final = ROOT / "load-tests" / "experiments"
@@ -27,6 +28,15 @@ GATE: Final = (
 """The nine that differ; what only takes a process away comes first, what restarts a JVM last."""
 QUICK: Final = ("query-replica-paused", "payment-hanging", "elasticsearch-killed")
 """A replica, a dependency of one journey, and the whole read side."""
+HOSTILE: Final = hostile.names()
+"""An experiment for each attack."""
+HOSTILE_QUICK: Final = ("long-urls", "slow-bodies")
+"""What took the shop down soonest: whole requests and halves of them."""
+FAMILIES: Final[Mapping[str, tuple[Sequence[str], Sequence[str]]]] = {
+    "gate": (GATE, QUICK),
+    "hostile": (HOSTILE, HOSTILE_QUICK),
+}
+"""What is run when no experiment is named, in full and in the quick form."""
 
 
 def files() -> Sequence[Path]:
@@ -35,7 +45,7 @@ def files() -> Sequence[Path]:
 
 def names() -> Sequence[str]:
     """All that can be run."""
-    return sorted({*(path.stem for path in files()), *template.names()})
+    return sorted({*(path.stem for path in files()), *template.names(), *HOSTILE})
 
 
 def find(name: str) -> Definition:
@@ -43,9 +53,9 @@ def find(name: str) -> Definition:
     path = Path(name) if name.endswith((".yaml", ".yml")) else EXPERIMENTS / f"{name}.yaml"
     if path.exists():
         return define(path.stem, _read(path))
-    made = template.made(name)
+    made = template.made(name) or hostile.made(name)
     if made is None:
-        written = ", ".join(one.stem for one in files())
+        written = ", ".join([*(one.stem for one in files()), *HOSTILE])
         raise Refused(f"there is no experiment {name!r}; there are {written}, and PART-killed, -paused and -slow")
     return define(name, made)
 

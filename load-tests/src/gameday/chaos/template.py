@@ -23,24 +23,31 @@ def made(name: str) -> dict[str, Any] | None:
         return None
     row = row_of(part)
     what = {"killed": "killed", "paused": "paused", "slow": "slow (it stands still four fifths of the time)"}[word]
+    kind = KINDS[word]
     return experiment(
         title=f"{part} is {what}",
         description=f"Row “{row.name}” of the matrix: its journeys get the promised answer, the others do not notice.",
-        row=row,
-        strike={"part": part, "kind": KINDS[word].value, "for_s": FAULT_FOR_S},
-        tags=[part, KINDS[word].value],
+        settings=_settings(row, part, kind),
+        inject=action("inject the fault", "strike", {"part": part, "kind": kind.value, "for_s": FAULT_FOR_S}),
+        lift=action("lift the fault", "heal", {"part": part}),
+        tags=[part, kind.value],
     )
 
 
 def experiment(
-    title: str, description: str, row: MatrixRow, strike: Mapping[str, Any], tags: Sequence[str]
+    title: str,
+    description: str,
+    settings: Mapping[str, Any],
+    inject: Mapping[str, Any],
+    lift: Mapping[str, Any],
+    tags: Sequence[str],
 ) -> dict[str, Any]:
-    """One fault on one part, from calm to calm."""
+    """One kind of trouble, from calm to calm: `inject` begins it and `lift` ends it."""
     return {
         "title": title,
         "description": description,
         "tags": list(tags),
-        "extensions": [_settings(row, strike["part"], Kind(strike["kind"]))],
+        "extensions": [dict(settings)],
         "controls": [{"name": "run", "provider": {"type": "python", "module": "gameday.chaos.control"}}],
         "steady-state-hypothesis": {
             "title": "Shoppers are served",
@@ -54,14 +61,14 @@ def experiment(
             ],
         },
         "method": [
-            _action("watch the healthy shop", "phase", {"name": "healthy"}),
-            _action("inject the fault", "strike", dict(strike)),
-            _action("watch the faulted shop", "phase", {"name": "fault"}),
-            _action("lift the fault", "heal", {"part": strike["part"]}),
-            _action("watch it recover", "phase", {"name": "recovery"}),
-            _action("watch the recovered shop", "phase", {"name": "after"}),
+            action("watch the healthy shop", "phase", {"name": "healthy"}),
+            dict(inject),
+            action("watch the faulted shop", "phase", {"name": "fault"}),
+            dict(lift),
+            action("watch it recover", "phase", {"name": "recovery"}),
+            action("watch the recovered shop", "phase", {"name": "after"}),
         ],
-        "rollbacks": [_action("lift whatever is left and start what is down", "calm", {})],
+        "rollbacks": [action("lift whatever is left and start what is down", "calm", {})],
     }
 
 
@@ -82,7 +89,8 @@ def _settings(row: MatrixRow, part: str, kind: Kind) -> dict[str, Any]:
     return settings
 
 
-def _action(name: str, func: str, arguments: dict[str, Any]) -> dict[str, Any]:
+def action(name: str, func: str, arguments: dict[str, Any]) -> dict[str, Any]:
+    """One entry of the method: a function of gameday.chaos.actions."""
     return {"type": "action", "name": name, "provider": _call("actions", func, arguments)}
 
 

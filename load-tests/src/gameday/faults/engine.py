@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import subprocess
 from collections import Counter
 from collections.abc import Mapping, Sequence
@@ -22,6 +23,8 @@ _SINGLE: Final = {
 }
 _REPLICATED: Final = {"command-service": "command", "query-service": "query", "gateway": "gateway"}
 _TIMEOUT_S: Final = 30.0
+_SIZE: Final = re.compile(r"([0-9.]+)([KMGT]?i?B)")
+_UNITS: Final = {"B": 1, "KiB": 1 << 10, "MiB": 1 << 20, "GiB": 1 << 30, "TiB": 1 << 40}
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,6 +91,13 @@ class Project:
         # While compose puts a new container in another's place there are two by one number: the one that runs counts.
         return dict(sorted(found, key=lambda pair: (pair[0], pair[1].running)))
 
+    def memory(self) -> dict[str, int]:
+        """The bytes that each running part holds, as Docker counts them against its limit. Raises Refused."""
+        by_id = {one.id: part for part, one in self.containers().items() if one.running}
+        table = docker("stats", "--no-stream", "--no-trunc", "--format", "{{.ID}} {{.MemUsage}}", *by_id)
+        rows = (line.split() for line in table.splitlines())
+        return {by_id[row[0]]: in_bytes(row[1]) for row in rows if row[0] in by_id}
+
     def heal(self, part: str) -> bool:
         """Makes a part, if there is such a one, run in every network; whether it did not before. Raises Refused."""
         container, networks = self.containers().get(part), self.networks()
@@ -108,6 +118,18 @@ class Project:
         return docker(
             "network", "ls", "--filter", f"label={_LABEL}.project={self.name}", "--format", "{{.Name}}"
         ).split()
+
+
+def service_of(part: str) -> str:
+    """The compose service of a part: `command-service` of `command-1`. Raises KeyError."""
+    services = {part: service for service, part in {**_SINGLE, **_REPLICATED}.items()}
+    return services[part if part in services else part.rpartition("-")[0]]
+
+
+def in_bytes(text: str) -> int:
+    """Docker's `81.5MiB` in bytes."""
+    found = _SIZE.fullmatch(text)
+    return round(float(found[1]) * _UNITS[found[2]]) if found else 0
 
 
 def _label(row: Mapping[str, Any], name: str) -> str:

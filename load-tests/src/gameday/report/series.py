@@ -131,14 +131,14 @@ def breaker_bands(samples: Sequence[Sample], origin: float) -> Mapping[str, Sequ
     """The states of each breaker that was ever not closed, without gaps; a breaker unseen is `unknown`."""
     names: dict[str, None] = {}
     for sample in samples:
-        names |= {_name(one.source, one.to, one.replica): None for one in sample.breakers if one.state != "closed"}
+        names |= {one.name: None for one in sample.breakers if one.state != "closed"}
     return {name: _bands(name, samples, origin) for name in sorted(names)}
 
 
 def _bands(name: str, samples: Sequence[Sample], origin: float) -> Sequence[Band]:
     bands: list[Band] = []
     for sample in samples:
-        states = [one.state for one in sample.breakers if _name(one.source, one.to, one.replica) == name]
+        states = [one.state for one in sample.breakers if one.name == name]
         state, at = states[0] if states else "unknown", sample.at - origin
         began = bands[-1].ended if bands else at
         if bands and bands[-1].state == state:
@@ -146,10 +146,6 @@ def _bands(name: str, samples: Sequence[Sample], origin: float) -> Sequence[Band
         else:
             bands.append(Band(began, at, state))
     return bands
-
-
-def _name(source: str, to: str, replica: str) -> str:
-    return f"{source} → {to}{f' {replica}' if replica else ''}"
 
 
 def sampled(samples: Iterable[Sample], origin: float, value: Callable[[Sample], float | None]) -> Curve:

@@ -1,10 +1,12 @@
 """The cells of a run's tables, the same on the terminal and on the page."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from typing import Final
 
 from gameday.verdict.phases import Phase, Timeline
-from gameday.verdict.verdict import Row, Verdict
+from gameday.verdict.verdict import Hostile, Row, Verdict
 
+_FULLEST: Final = 4  # parts whose memory is told
 ROW_COLUMNS = (
     "journey", "promise", "phase", "requests", "success", "degraded", "503", "refused", "failed", "p50 ms", "p99 ms",
     "max ms",
@@ -51,12 +53,26 @@ def remarks(verdict: Verdict, timeline: Timeline) -> Sequence[str]:
         shares = ", ".join(f"{journey} {share:.1%}" for journey, share in shown.shares.items())
         found.append(f"Served {shown.goodput_per_s:.1f} a second (bar {shown.bar_per_s:.1f}) with those who came back.")
         found.append(f"Served at once {shown.at_once_per_s:.1f} a second: {shares}.")
+    if verdict.hostile is not None:
+        found += _hostile(verdict.hostile)
     if verdict.load is not None:
         load = verdict.load
         found.append(f"The load: {load.sent:,} of {load.planned:,} sent, {load.lag_p99_ms:.1f} ms late (p99).")
     if fault := timeline.span(Phase.FAULT):
         found.append(f"The fault lasted {fault.ended - fault.began:.0f} s.")
     return found
+
+
+def _hostile(shown: Hostile) -> Iterator[str]:
+    if (attack := shown.attack) is not None:
+        fewest = min(attack.windows[1:], default=0)
+        answers = ", ".join(f"{outcome} {count:,}" for outcome, count in attack.answers.items())
+        yield (
+            f"The attack: {attack.sent:,} calls, {fewest:,} or more in each 2 s (bar {attack.least}), with "
+            f"{attack.cpu_share:.2f} of a core. They came to: {answers}."
+        )
+    if shown.memory:
+        yield f"The most memory, of its limit: {', '.join(map(str, shown.memory[:_FULLEST]))}."
 
 
 def _some(count: int) -> str:

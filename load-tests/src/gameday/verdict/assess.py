@@ -5,11 +5,12 @@ from collections.abc import Iterable, Mapping, Sequence
 from gameday.verdict import judge
 from gameday.verdict.breakers import opening
 from gameday.verdict.expect import Hypothesis
+from gameday.verdict.hostile import hostile_findings
 from gameday.verdict.overload import overload, overload_findings
 from gameday.verdict.phases import Phase, Timeline
 from gameday.verdict.rows import rows
 from gameday.verdict.seen import Seen
-from gameday.verdict.verdict import AuditLine, Finding, LoadFacts, Verdict, result_of
+from gameday.verdict.verdict import AuditLine, Finding, Hostile, LoadFacts, Verdict, result_of
 from gameday.watch.samples import Sample
 
 
@@ -22,8 +23,11 @@ def assess(
     audit: Sequence[AuditLine],
     counts: Mapping[str, int],
     also: Iterable[Finding] = (),
+    attacked: Hostile | None = None,
 ) -> Verdict:
-    """Every figure and every bar. `counts` are the requests that each phase needs, `also` what others found."""
+    """Every figure and every bar. `counts` are the requests that each phase needs, `also` what others found, `attacked`
+    what an attack did.
+    """
     table = rows(seen, timeline, hypothesis)
     fault = timeline.span(Phase.FAULT)
     opened = None
@@ -41,6 +45,7 @@ def assess(
         *(finding for row in table for finding in judge.row_findings(row, timeline)),
         *(judge.containment_findings(table, hypothesis, opened) if fault is not None else ()),
         *(overload_findings(shown) if shown is not None else ()),
+        *(hostile_findings(attacked, timeline) if attacked is not None else ()),
     ]
     return Verdict(
         result=result_of(findings),
@@ -50,4 +55,5 @@ def assess(
         audit=tuple(audit),
         load=load,
         overload=shown,
+        hostile=attacked,
     )

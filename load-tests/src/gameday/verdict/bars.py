@@ -47,6 +47,11 @@ CAPACITY_SHARE: Final = 0.9
 LAST_TO_SUFFER_SHARE: Final = 0.01
 """How much worse the most important journey may be served than a less important one before it is not the last."""
 
+ATTACK_CPU_SHARE: Final = 0.1
+"""Of a core, for the attacker alone: it aims at 0.17, and a busy machine may give it less."""
+ATTACK_BUSY_SHARE: Final = 0.8
+"""Of its clients: one that waits for answers on nearly all its connections attacks with as much as it has."""
+
 LAG_P99_MS: Final = 50.0
 """The generator's own delay: above it latencies are the generator's."""
 SENT_SHARE: Final = 0.99

@@ -5,11 +5,14 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Final
 
+from gameday.hostile.summary import Summary
 from gameday.verdict.contained import Containment
 from gameday.verdict.expect import Expect
 from gameday.verdict.figures import Figures
 from gameday.verdict.objective import Away
 from gameday.verdict.phases import Phase
+
+_MIB: Final = 1 << 20
 
 
 class Result(StrEnum):
@@ -110,6 +113,30 @@ class Overload:
 
 
 @dataclass(frozen=True, slots=True)
+class MemoryPeak:
+    """The most that one part held from the attack on, and its limit; bytes."""
+
+    part: str
+    peak_bytes: int
+    limit_bytes: int
+
+    def __str__(self) -> str:
+        return f"{self.part} {self.peak_bytes / _MIB:.0f} of {self.limit_bytes / _MIB:.0f} MiB"
+
+
+@dataclass(frozen=True, slots=True)
+class Hostile:
+    """What one attack did. attack: None when it did not come to its end. breakers: those that were not closed in one of
+    so many `samples`. memory: the fullest part first.
+    """
+
+    attack: Summary | None
+    samples: int
+    breakers: Sequence[str]
+    memory: Sequence[MemoryPeak]
+
+
+@dataclass(frozen=True, slots=True)
 class Verdict:
     """What one run showed. opened_s: between which seconds after the fault the breaker opened."""
 
@@ -120,3 +147,4 @@ class Verdict:
     audit: Sequence[AuditLine] = ()
     load: LoadFacts | None = None
     overload: Overload | None = None
+    hostile: Hostile | None = None

@@ -73,12 +73,18 @@ async def _get(http: httpx.AsyncClient, url: str) -> httpx.Response | None:
 
 def as_sample(at: float, told: Sequence[Mapping[str, Any]], counters: Mapping[str, Mapping[str, float]]) -> Sample:
     """One sample of what the gateways that answered said. Where they differ, the worse state counts."""
-    breakers: dict[tuple[str, str, str], Breaker] = {}
+    breakers: dict[tuple[str, str, str, str], Breaker] = {}
     for line in (line for status in told for line in status["dependencies"]):
         breaker = Breaker(
-            line["from"], line["to"], line["replica"] or "", line["breaker"], line["in_flight"], line["limit"]
+            line["from"],
+            line["to"],
+            line["replica"] or "",
+            line["breaker"],
+            line["in_flight"],
+            line["limit"],
+            line.get("group") or "",
         )
-        key = (breaker.source, breaker.to, breaker.replica)
+        key = (breaker.source, breaker.to, breaker.replica, breaker.group)
         if key not in breakers or _WORST.get(breaker.state, 1) > _WORST.get(breakers[key].state, 1):
             breakers[key] = breaker
     outbox: Mapping[str, Any] = next((status["outbox"] for status in told if status["outbox"]), {})

@@ -10,7 +10,9 @@ import orjson
 
 @dataclass(frozen=True, slots=True)
 class Breaker:
-    """One breaker: who calls, what, at which replica ("" for a store). state: closed, half-open or open."""
+    """One breaker: who calls, what, at which replica ("" for a store), for which group of routes ("" for all). state:
+    closed, half-open or open.
+    """
 
     source: str
     to: str
@@ -18,6 +20,12 @@ class Breaker:
     state: str
     in_flight: int
     limit: int | None
+    group: str = ""
+
+    @property
+    def name(self) -> str:
+        """`gateway → query-service browse query-1`."""
+        return f"{self.source} → {' '.join(filter(None, (self.to, self.group, self.replica)))}"
 
 
 @dataclass(frozen=True, slots=True)

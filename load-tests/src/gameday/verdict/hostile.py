@@ -1,0 +1,68 @@
+"""What an attack may not do: open a breaker, or take more memory than a part has. And whether it was strong enough."""
+
+from collections.abc import Iterator, Mapping, Sequence
+
+from gameday.hostile.summary import Summary
+from gameday.verdict import bars
+from gameday.verdict.phases import Phase, Timeline
+from gameday.verdict.verdict import Finding, Hostile, MemoryPeak, Weight
+from gameday.watch.memory import MemorySample
+from gameday.watch.samples import Sample
+
+
+def hostile(
+    attack: Summary | None,
+    samples: Sequence[Sample],
+    memory: Sequence[MemorySample],
+    limits: Mapping[str, int],
+    timeline: Timeline,
+) -> Hostile:
+    """`limits`: bytes by part. Everything from the first moment of the attack to the end of the recovery counts."""
+    began, ended = _from_attack_on(timeline)
+    looked_at = [sample for sample in samples if began <= sample.at < ended and sample.breakers]
+    breakers = {one.name for sample in looked_at for one in sample.breakers if one.state != "closed"}
+    held: dict[str, int] = {}
+    for look in memory:
+        if began <= look.at < ended:
+            for part, size in look.parts.items():
+                held[part] = max(size, held.get(part, 0))
+    peaks = [MemoryPeak(part, size, limits[part]) for part, size in held.items()]
+    fullest_first = sorted(peaks, key=lambda one: -one.peak_bytes / one.limit_bytes)
+    return Hostile(attack, len(looked_at), sorted(breakers), fullest_first)
+
+
+def _from_attack_on(timeline: Timeline) -> tuple[float, float]:
+    spans = [span for phase in (Phase.FAULT, Phase.RECOVERY) if (span := timeline.span(phase)) is not None]
+    return (spans[0].began, spans[-1].ended) if spans else (0.0, 0.0)
+
+
+def hostile_findings(shown: Hostile, timeline: Timeline) -> Iterator[Finding]:
+    """Nothing for a run that did not come to its attack: other findings say so."""
+    if timeline.span(Phase.FAULT) is None:
+        return
+    yield from _strength_findings(shown.attack, timeline)
+    for breaker in shown.breakers:
+        yield Finding(Weight.BAR, f"The breaker of {breaker} was not closed, bar: none opens for a caller's doing.")
+    if not shown.samples:
+        yield Finding(Weight.FEW, "No gateway told of its breakers during the attack.")
+    for one in shown.memory:
+        if one.peak_bytes > one.limit_bytes:
+            yield Finding(Weight.BAR, f"Memory: {one}, bar: its mem_limit.")
+    if not shown.memory:
+        yield Finding(Weight.FEW, "No memory was measured during the attack.")
+
+
+def _strength_findings(attack: Summary | None, timeline: Timeline) -> Iterator[Finding]:
+    """A weak attack shows nothing, unless the shop fell to it all the same."""
+    if timeline.aborted:
+        return
+    if attack is None:
+        yield Finding(Weight.VOID, "The attacker ended before the attack did.")
+        return
+    whole = attack.windows[1:]  # it begins in the first one
+    if not whole or min(whole) < attack.least:
+        fewest = min(whole, default=0)
+        yield Finding(Weight.VOID, f"The attack was weak: {fewest} calls in 2 s, bar {attack.least}.")
+    if attack.cpu_share < bars.ATTACK_CPU_SHARE and attack.busy_share < bars.ATTACK_BUSY_SHARE:
+        share = f"{attack.cpu_share:.2f} of a core, bar {bars.ATTACK_CPU_SHARE:g}"
+        yield Finding(Weight.VOID, f"The attack was weak: {share}, with {attack.busy_share:.0%} of its clients busy.")
