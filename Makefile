@@ -112,12 +112,14 @@ capacity: ## how many arrivals a second the healthy shop serves, into .holdfast/
 	exec $(OUTSIDE) holdfast-capacity $(if $(filter docker,$(ON)),--out .holdfast/capacity-docker.json) $(ONE_SOURCE)
 
 ##@ To see it survive (ON=docker: the containers; SEED=, RUNS= of each experiment; local processes are started if none run)
-.PHONY: chaos chaos-quick experiments
+.PHONY: chaos chaos-quick hostile experiments
 CHAOS = $(BIN)/holdfast-chaos --on $(ON) --start $(if $(SEED),--seed $(SEED)) $(if $(RUNS),--runs $(RUNS))
 chaos: setup ## kill, pause and slow parts while shoppers shop, and judge it, 50 minutes: EXPERIMENT=projector-paused for one
 	@$(CHAOS) $(EXPERIMENT)
 chaos-quick: setup ## three of them with short phases, in 5 minutes; or EXPERIMENT=
 	@$(CHAOS) --quick $(EXPERIMENT)
+hostile: setup ## attack the shop as hostile callers do, an hour: EXPERIMENT=long-urls for one; QUICK=1: two, in 4 minutes
+	@$(CHAOS) --family hostile $(if $(QUICK),--quick) $(EXPERIMENT)
 experiments: ## their names
 	@$(BIN)/holdfast-chaos --list
 

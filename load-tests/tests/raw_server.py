@@ -50,15 +50,17 @@ class RawServer:
     async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         one = Received(writer.get_extra_info("peername")[0])
         self.received.append(one)
-        waiting = b""
+        waiting = bytearray()
         try:
-            while block := await reader.read(1 << 16):
+            while block := await reader.read(1 << 20):
                 one.sent += block
                 waiting += block
-                while (whole := _whole(waiting)) is not None:
-                    one.requests.append(waiting[:whole])
-                    writer.write(self._answer(waiting[:whole]))
-                    waiting = waiting[whole:]
+                searched = max(0, len(waiting) - len(block) - 3)
+                while (whole := _whole(waiting, searched)) is not None:
+                    one.requests.append(bytes(waiting[:whole]))
+                    writer.write(self._answer(one.requests[-1]))
+                    del waiting[:whole]
+                    searched = 0
                 await writer.drain()
         except (ConnectionError, asyncio.CancelledError):
             pass  # the client, or the test, is done
@@ -73,9 +75,9 @@ class RawServer:
         return b"HTTP/1.1 %d Some\r\nContent-Length: %d\r\n\r\n%s" % (status, len(content), content)
 
 
-def _whole(waiting: bytes) -> int | None:
-    """The length of the first whole request; None when there is none yet."""
-    end = waiting.find(b"\r\n\r\n")
+def _whole(waiting: bytearray, searched: int) -> int | None:
+    """The length of the first whole request; None when there is none yet. No header ends in the `searched` bytes."""
+    end = waiting.find(b"\r\n\r\n", 0 if len(waiting) < 1 << 17 else searched)
     if end < 0:
         return None
     length = _LENGTH.search(waiting[: end + 2])

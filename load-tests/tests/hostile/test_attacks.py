@@ -130,6 +130,8 @@ async def test_half_headers_do_not_end() -> None:
     sent = [bytes(one.sent) for one in seen]
     assert any(not one for one in sent), "nothing at all"
     assert any(one.startswith(b"GET") and b"\r\n\r\n" not in one for one in sent), "half a header"
+    assert any(one.endswith(b"\r\n\r\nG") for one in sent), "a byte after an answer"
+    assert sum(len(one) > 400_000 for one in sent) == 6
     assert outcomes["held"] > 20
 
 

@@ -95,7 +95,7 @@ def test_memory_before_the_attack_counts_for_nothing() -> None:
         (replace(STRONG, windows=[300]), "The attack was weak: 0 calls in 2 s, bar 33."),
         (
             replace(STRONG, cpu_share=0.05),
-            "The attack was weak: 0.05 of a core, bar 0.1, with 10% of its clients busy.",
+            "The attack was weak: 0.05 of a core, bar 0.1, with 10% of its clients busy and 150 calls a second.",
         ),
         (None, "The attacker ended before the attack did."),
     ],
@@ -108,6 +108,10 @@ def test_a_weak_attack_says_nothing(attack: Summary | None, words: str) -> None:
 
 def test_an_attacker_whose_clients_all_wait_is_not_weak() -> None:
     assert verdict(replace(STRONG, cpu_share=0.01, busy_share=0.95)).result is Result.PASS
+
+
+def test_an_attacker_that_makes_the_most_calls_it_may_is_not_weak() -> None:
+    assert verdict(replace(STRONG, cpu_share=0.09, sent=120_000)).result is Result.PASS
 
 
 def test_a_run_that_the_attack_stopped_has_failed_however_weak_that_was() -> None:

@@ -82,3 +82,14 @@ def test_samples_are_read_as_they_were_written_and_half_a_line_is_left(tmp_path:
     path.write_bytes(sample.line() + sample.line()[:20])
     assert list(read_samples(path)) == [sample]
     assert list(read_samples(tmp_path / "none.jsonl")) == []
+
+
+def test_a_breaker_of_a_group_of_routes_is_one_of_its_own() -> None:
+    told = status()
+    (line,) = told["dependencies"]
+    told["dependencies"] = [line | {"group": "browse", "breaker": "open"}, line | {"group": "search"}]
+    sample = as_sample(1.0, [told, told], {})
+    assert {one.name: one.state for one in sample.breakers} == {
+        "gateway → query-service browse r": "open",
+        "gateway → query-service search r": "closed",
+    }

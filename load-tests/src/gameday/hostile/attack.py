@@ -76,5 +76,5 @@ class Attack:
     least: int
     prepare: Callable[[Honest], Awaitable[Call]]
     clients: int = 200
-    sources: Sequence[str] = ATTACKERS[:16]
+    sources: Sequence[str] = ATTACKERS[:4]
     shared: bool = False

@@ -3,7 +3,7 @@
 import asyncio
 from typing import Final
 
-from gameday.hostile.attack import Client
+from gameday.hostile.attack import ANSWER_WITHIN_S, Client
 from gameday.hostile.connection import Unanswered
 
 HOLD_S: Final = 12.0
@@ -11,12 +11,15 @@ HOLD_S: Final = 12.0
 _TRICKLE_S: Final = 1.0
 
 
-async def hold(client: Client, begun: bytes, trickle: bytes = b"") -> str:
+async def hold(client: Client, begun: bytes, trickle: bytes = b"", before: bytes = b"") -> str:
     """Sends `begun` on a new connection, then each second `trickle` if there is any; what ended it, `held` if nothing
-    did. Raises Unanswered.
+    did. `before`: a whole request whose answer is awaited first. Raises Unanswered.
     """
     connection = await client.connect()
     try:
+        if before:
+            await connection.send(before)
+            await connection.response(ANSWER_WITHIN_S)
         await connection.send(begun)
         loop = asyncio.get_running_loop()
         ends_at = loop.time() + HOLD_S

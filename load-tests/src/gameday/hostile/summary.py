@@ -28,6 +28,11 @@ class Summary:
     cpu_share: float
     busy_share: float
 
+    @property
+    def per_s(self) -> float:
+        """Calls a second."""
+        return self.sent / max(self.ended - self.began, 1e-3)
+
 
 def read_summary(path: Path) -> Summary | None:
     """None when the attack did not come to its end."""

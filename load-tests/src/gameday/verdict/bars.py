@@ -51,6 +51,8 @@ ATTACK_CPU_SHARE: Final = 0.1
 """Of a core, for the attacker alone: it aims at 0.17, and a busy machine may give it less."""
 ATTACK_BUSY_SHARE: Final = 0.8
 """Of its clients: one that waits for answers on nearly all its connections attacks with as much as it has."""
+ATTACK_PER_S: Final = 1500.0
+"""Calls a second: three quarters of the most that an attacker may make, however little they cost it."""
 
 LAG_P99_MS: Final = 50.0
 """The generator's own delay: above it latencies are the generator's."""

@@ -43,12 +43,12 @@ def hostile_findings(shown: Hostile, timeline: Timeline) -> Iterator[Finding]:
     yield from _strength_findings(shown.attack, timeline)
     for breaker in shown.breakers:
         yield Finding(Weight.BAR, f"The breaker of {breaker} was not closed, bar: none opens for a caller's doing.")
-    if not shown.samples:
-        yield Finding(Weight.FEW, "No gateway told of its breakers during the attack.")
     for one in shown.memory:
         if one.peak_bytes > one.limit_bytes:
             yield Finding(Weight.BAR, f"Memory: {one}, bar: its mem_limit.")
-    if not shown.memory:
+    if not timeline.aborted and not shown.samples:
+        yield Finding(Weight.FEW, "No gateway told of its breakers during the attack.")
+    if not timeline.aborted and not shown.memory:
         yield Finding(Weight.FEW, "No memory was measured during the attack.")
 
 
@@ -63,6 +63,8 @@ def _strength_findings(attack: Summary | None, timeline: Timeline) -> Iterator[F
     if not whole or min(whole) < attack.least:
         fewest = min(whole, default=0)
         yield Finding(Weight.VOID, f"The attack was weak: {fewest} calls in 2 s, bar {attack.least}.")
-    if attack.cpu_share < bars.ATTACK_CPU_SHARE and attack.busy_share < bars.ATTACK_BUSY_SHARE:
+    all_it_has = attack.busy_share >= bars.ATTACK_BUSY_SHARE or attack.per_s >= bars.ATTACK_PER_S
+    if attack.cpu_share < bars.ATTACK_CPU_SHARE and not all_it_has:
         share = f"{attack.cpu_share:.2f} of a core, bar {bars.ATTACK_CPU_SHARE:g}"
-        yield Finding(Weight.VOID, f"The attack was weak: {share}, with {attack.busy_share:.0%} of its clients busy.")
+        rest = f"{attack.busy_share:.0%} of its clients busy and {attack.per_s:.0f} calls a second"
+        yield Finding(Weight.VOID, f"The attack was weak: {share}, with {rest}.")

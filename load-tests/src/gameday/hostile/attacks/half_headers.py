@@ -13,8 +13,9 @@ _BEGIN: Final = b"GET /api/products HTTP/1.1\r\nHost: shop\r\n"
 _BLOCK: Final = b"".join(b"X-Filler-%04d: %s\r\n" % (number, b"f" * 1_000) for number in range(64))
 _EIGHT_MB: Final = 8_000_000
 _MANY: Final = b"".join(b"x%d: 1\r\n" % number for number in range(50_000))
-_AFTERWARDS: Final = request("GET", "/api/products?limit=1") + b"G"
-_HEAVY: Final = 0.05  # of the calls: each sends megabytes, and few already took the shop's memory
+_WHOLE: Final = request("GET", "/api/products")
+_HEAVY_EACH: Final = 10
+"""One client in so many sends megabytes again and again: few already took the shop's memory."""
 
 
 async def heavy(client: Client, many: bool) -> str:
@@ -37,10 +38,11 @@ async def _flood(connection: Connection, many: bool) -> None:
 async def prepare(_honest: Honest) -> Call:
     async def call(client: Client) -> str:
         dice = client.dice
-        if dice.random() < _HEAVY:
+        if client.number % _HEAVY_EACH == 0:
             return await heavy(client, many=dice.random() < 0.5)
-        begun = dice.choice((_HALF, b"", b"\r\n", b"G", _BEGIN, _AFTERWARDS))
-        return await hold(client, begun, trickle=b"x" if dice.random() < 0.4 else b"")
+        begun = dice.choice((_HALF, b"", b"\r\n", b"G", _BEGIN))
+        trickle, before = dice.choice((b"x", b"", b"")), dice.choice((_WHOLE, b"", b"", b""))
+        return await hold(client, begun, trickle, before)
 
     return call
 
@@ -48,7 +50,7 @@ async def prepare(_honest: Honest) -> Call:
 ATTACK: Final = Attack(
     "half-headers",
     "Callers open connections and never finish a header",
-    "half a header, nothing at all, a byte a second, a byte after an answer; now and then 8 MB or 50,000 headers",
+    "half a header, nothing at all, a byte a second, a byte after an answer; one in ten sends 8 MB or 50,000 headers",
     least=40,
     prepare=prepare,
     clients=160,

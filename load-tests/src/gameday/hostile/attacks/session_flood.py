@@ -4,7 +4,6 @@ from typing import Final
 
 import orjson
 
-from gameday.addresses import ATTACKERS
 from gameday.hostile.attack import Attack, Call, Client, sent
 from gameday.hostile.attacks.anonymous_flood import distinct
 from gameday.hostile.honest import Honest
@@ -41,5 +40,4 @@ ATTACK: Final = Attack(
     "POST /api/sessions, then 3 calls with the new token: a search, a line into the cart, the cart",
     least=60,
     prepare=prepare,
-    sources=ATTACKERS[:4],
 )
