@@ -193,7 +193,7 @@ async def test_checkouts_that_hang_leave_the_carts_their_places(stack: AsyncExit
     body, headers = {"payment_token": "tok_slow"}, {"Idempotency-Key": "k"}
     flood = 2 * sum(lane.limit for lane in LANES.values())
     checkouts = [
-        asyncio.create_task(shop.call("POST", "/api/checkout", "guest", json=body, headers=headers))
+        asyncio.create_task(shop.call("POST", "/api/checkout", "customer", json=body, headers=headers))
         for _ in range(flood)
     ]
     while hanging < LANES[Lane.CHECKOUT].limit:  # noqa: ASYNC110  # seen from the service's side
