@@ -29,6 +29,7 @@ SOURCES: Final[Mapping[str, Sequence[str]]] = {
     f"{_GATEWAY}/forwarding.py": ("RESERVE_S", "RESERVE_SHARE", "SLOW_PACE_S", "HURRY_S"),
     "services/query-service/src/query_service/settings.py": (),
     f"{_COMMAND}/settings.py": (),
+    f"{_COMMAND}/adapters/turns.py": ("MAX_WAIT_S", "TRUSTED", "OTHERS"),
     f"{_SHARED}/eventstore/connections.py": ("CONNECT_TIMEOUT_S", "CHECKOUT_POOL"),
     f"{_COMMAND}/relay/relay.py": ("ALARM_AFTER_S",),
     f"{_COMMAND}/relay/process.py": ("STANDBY_S",),

@@ -6,8 +6,10 @@ from collections.abc import Callable
 from typing import Any
 
 import httpx
+import pytest
 
 from command_service.adapters.passwords import Passwords
+from command_service.adapters.turns import ShareSettings, Source, Turns
 from command_service.settings import Settings
 from command_service.testing.service import Service, Someone, refused, running
 from holdfast.contracts.consistency import decode_consistency
@@ -15,6 +17,7 @@ from holdfast.resilience.deadline import Deadline
 from holdfast.resilience.errors import BulkheadFull
 
 ADA = {"email": "Ada@Example.org", "password": "correct horse", "name": "Ada"}
+STRANGER = Source(None)
 
 
 async def register(service: Service, key: str | None = None, **fields: Any) -> httpx.Response:
@@ -220,31 +223,58 @@ async def test_too_many_passwords_at_once_are_refused_at_once(service: Service) 
 
 
 async def test_without_bulkheads_everybody_queues_for_their_password(switch_off: Callable[..., None]) -> None:
-    passwords = Passwords(queue=1)
+    deadline = Deadline.after(10)
+    passwords = Passwords(Turns("argon2", others=ShareSettings(cpu_share=0.5, burst_s=1, queue=1)))
     try:
         switch_off("bulkhead")
-        checked = await asyncio.gather(*(passwords.verify(None, "correct horse") for _ in range(6)))
+        checked = await asyncio.gather(*(passwords.verify(None, "correct horse", STRANGER, deadline) for _ in range(6)))
         assert checked == [False] * 6
         switch_off()
         checked = await asyncio.gather(
-            *(passwords.verify(None, "correct horse") for _ in range(6)), return_exceptions=True
+            *(passwords.verify(None, "correct horse", STRANGER, deadline) for _ in range(6)), return_exceptions=True
         )
         assert sum(isinstance(one, BulkheadFull) for one in checked) == 4
     finally:
         passwords.close()
 
 
-async def test_a_caller_that_gives_up_leaves_the_queue() -> None:
-    passwords = Passwords(queue=2)
+async def test_a_hash_is_charged_the_cpu_time_that_it_took() -> None:
+    share = ShareSettings(cpu_share=0.01, burst_s=0.001)
+    passwords = Passwords(Turns("argon2", others=share))
     try:
-        hashed = await passwords.hash("correct horse")
-        waiting = [asyncio.create_task(passwords.verify(hashed, "correct horse")) for _ in range(3)]
+        assert await passwords.hash("correct horse", STRANGER, Deadline.after(10))
+        with pytest.raises(BulkheadFull):
+            await passwords.hash("correct horse", STRANGER, Deadline.after(10))
+    finally:
+        passwords.close()
+
+
+async def test_a_caller_that_gives_up_at_work_keeps_the_turn_until_the_work_has_ended() -> None:
+    passwords = Passwords()
+    try:
+        async with passwords.turn(STRANGER, Deadline.after(10)) as first:
+            hashing = asyncio.create_task(first.hash("correct horse"))
+            while first._work is None or not first._work.running():  # noqa: ASYNC110  # on another thread
+                await asyncio.sleep(0)
+            hashing.cancel()
+        async with passwords.turn(STRANGER, Deadline.after(10)):
+            assert first._work.done()
+    finally:
+        passwords.close()
+
+
+async def test_a_caller_that_gives_up_leaves_the_queue() -> None:
+    deadline = Deadline.after(10)
+    passwords = Passwords(Turns("argon2", others=ShareSettings(cpu_share=0.5, burst_s=1, queue=2)))
+    try:
+        hashed = await passwords.hash("correct horse", STRANGER, deadline)
+        waiting = [asyncio.create_task(passwords.verify(hashed, "correct horse", STRANGER, deadline)) for _ in range(3)]
         await asyncio.sleep(0)
         waiting[2].cancel()
         await asyncio.sleep(0)
-        results = await asyncio.gather(*waiting[:2], passwords.verify(hashed, "wrong horse"))
+        results = await asyncio.gather(*waiting[:2], passwords.verify(hashed, "wrong horse", STRANGER, deadline))
         assert results == [True, True, False]
-        assert await passwords.verify(None, "correct horse") is False
-        assert await passwords.verify("no hash at all", "correct horse") is False
+        assert await passwords.verify(None, "correct horse", STRANGER, deadline) is False
+        assert await passwords.verify("no hash at all", "correct horse", STRANGER, deadline) is False
     finally:
         passwords.close()

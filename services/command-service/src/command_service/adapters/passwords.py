@@ -1,39 +1,72 @@
-"""Password hashes by argon2, on one thread of their own with a short queue (CORRECTNESS 7)."""
+"""Password hashes by argon2, one at a time on a thread of their own (CORRECTNESS 7)."""
 
 import asyncio
 import secrets
-import threading
-from collections.abc import Callable
+import time
+from collections.abc import AsyncIterator, Callable
 from concurrent.futures import Future, ThreadPoolExecutor
-from typing import Final, TypeVar
+from contextlib import asynccontextmanager, suppress
+from typing import Any, Final, TypeVar
 
 from argon2 import PasswordHasher
 from argon2.exceptions import InvalidHashError, VerificationError
 
-from holdfast.resilience.errors import BulkheadFull
-from holdfast.resilience.protections import PROTECTIONS
+from command_service.adapters.turns import Source, Turns
+from holdfast.resilience.deadline import Deadline
 
 T = TypeVar("T")
 
-# OWASP's parameters for argon2id: 19 MiB, two passes, one lane. About 25 ms of one core; two replicas do 80 a second.
+# OWASP's parameters for argon2id: 19 MiB, two passes, one lane. About 25 ms of one core.
 _MEMORY_KIB: Final = 19_456
 _PASSES: Final = 2
 _LANES: Final = 1
-# Sign-ins that wait beside the one at work: 4 x 25 ms is what a caller can be made to wait, more is refused at once.
-QUEUE: Final = 4
 
 
 class Passwords:
-    """Hashes and verifies. Both raise BulkheadFull at once when one call is at work and `queue` are waiting."""
+    """Hashes and verifies, in turns: whoever holds the turn is the only one at work in this process."""
 
-    def __init__(self, queue: int = QUEUE) -> None:
+    def __init__(self, turns: Turns | None = None) -> None:
         self._hasher = PasswordHasher(time_cost=_PASSES, memory_cost=_MEMORY_KIB, parallelism=_LANES)
         self._thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix="argon2")
-        self._most = 1 + queue
-        self._held = 0
-        self._lock = threading.Lock()
-        # Nobody's password: what an unknown e-mail is verified against, so that it takes as long as a known one.
-        self._nobody = self._hasher.hash(secrets.token_hex(16))
+        self._turns = turns or Turns("argon2")
+        # The hash of no password in use: an unknown e-mail is verified against it, which takes as long as a known one.
+        self._absent = self._hasher.hash(secrets.token_hex(16))
+
+    @asynccontextmanager
+    async def turn(self, source: Source, deadline: Deadline) -> AsyncIterator["Turn"]:
+        """Hold the turn for the block, and to the end of work begun in it. Raises BulkheadFull."""
+        await self._turns.take(source, deadline)
+        turn = Turn(self._hasher, self._thread, self._absent)
+        try:
+            yield turn
+        finally:
+            turn.when_idle(lambda: self._turns.give_back(source, turn.cpu_s))
+
+    async def hash(self, password: str, source: Source, deadline: Deadline) -> str:
+        """A new salted hash in the PHC format, in a turn of its own. Raises BulkheadFull."""
+        async with self.turn(source, deadline) as turn:
+            return await turn.hash(password)
+
+    async def verify(self, password_hash: str | None, password: str, source: Source, deadline: Deadline) -> bool:
+        """Whether the password is the one hashed, in a turn of its own. Raises BulkheadFull."""
+        async with self.turn(source, deadline) as turn:
+            return await turn.verify(password_hash, password)
+
+    def close(self) -> None:
+        """Ends the thread after the call at work."""
+        self._turns.close()
+        self._thread.shutdown(wait=False, cancel_futures=True)
+
+
+class Turn:
+    """The right to hash. `cpu_s` is the CPU time that the work of this turn has taken."""
+
+    def __init__(self, hasher: PasswordHasher, thread: ThreadPoolExecutor, absent: str) -> None:
+        self.cpu_s = 0.0
+        self._hasher = hasher
+        self._thread = thread
+        self._absent = absent
+        self._work: Future[Any] | None = None
 
     async def hash(self, password: str) -> str:
         """A new salted hash in the PHC format."""
@@ -41,11 +74,20 @@ class Passwords:
 
     async def verify(self, password_hash: str | None, password: str) -> bool:
         """Whether the password is the one hashed; False for None, in the same time."""
-        return await self._run(lambda: self._matches(password_hash or self._nobody, password)) and bool(password_hash)
+        return await self._run(lambda: self._matches(password_hash or self._absent, password)) and bool(password_hash)
 
-    def close(self) -> None:
-        """Ends the thread after the call at work."""
-        self._thread.shutdown(wait=False, cancel_futures=True)
+    def when_idle(self, done: Callable[[], None]) -> None:
+        """Call `done` now, or on this event loop once the work of a caller that gave up has ended."""
+        if self._work is None or self._work.done():
+            done()
+            return
+        loop = asyncio.get_running_loop()
+
+        def on_end(_work: Future[Any]) -> None:
+            with suppress(RuntimeError):  # the loop was closed meanwhile
+                loop.call_soon_threadsafe(done)
+
+        self._work.add_done_callback(on_end)
 
     def _matches(self, password_hash: str, password: str) -> bool:
         try:
@@ -54,15 +96,12 @@ class Passwords:
             return False
 
     async def _run(self, work: Callable[[], T]) -> T:
-        with self._lock:
-            if self._held >= self._most and "bulkhead" in PROTECTIONS.on:
-                raise BulkheadFull("argon2")
-            self._held += 1
-        # A caller that gives up while waiting takes its work out of the queue; work begun keeps its place to its end.
-        future = self._thread.submit(work)
-        future.add_done_callback(self._left)
-        return await asyncio.wrap_future(future)
+        def timed() -> T:
+            began_s = time.thread_time()
+            try:
+                return work()
+            finally:
+                self.cpu_s += time.thread_time() - began_s
 
-    def _left(self, _future: Future[T]) -> None:
-        with self._lock:
-            self._held -= 1
+        self._work = self._thread.submit(timed)
+        return await asyncio.wrap_future(self._work)

@@ -7,7 +7,7 @@ from fastapi.responses import Response
 
 from command_service.api.answers import command_answer, done_answer
 from command_service.api.checkout import address_of
-from command_service.api.requests import FromParts, RegisteredCommand, idempotency_key, request_metadata
+from command_service.api.requests import FromParts, RegisteredCommand, idempotency_key, request_metadata, source_of
 from command_service.codec import CUSTOMER
 from command_service.domain.values import CustomerId
 from command_service.handlers.customers import Registration, register, update_profile
@@ -36,6 +36,7 @@ async def register_customer(
         key=key,
         metadata=request_metadata(None if caller is None else caller.subject, key),
         deadline=current().deadline,
+        source=source_of(request, caller),
     )
     done = await register(parts, registration)
     content = {"customer_id": done.customer_id, "role": done.role, "version": done.version}

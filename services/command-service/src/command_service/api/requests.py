@@ -8,6 +8,8 @@ from typing import Annotated, Any, Final, TypeVar
 import orjson
 from fastapi import Depends, Request
 
+from command_service.adapters.turns import Source
+from command_service.domain.client_network import client_network
 from command_service.domain.refusals import OrderUnknown, ProductUnknown
 from command_service.domain.values import OrderId, ProductId
 from command_service.handlers.requests import CommandRequest, Refused, utc_now
@@ -22,6 +24,7 @@ from holdfast.service.auth import admin_caller, any_caller, registered_caller
 from holdfast.service.context import current
 from holdfast.service.tokens import Caller
 
+_CLIENT_ADDRESS: Final = "x-client-address"  # set by the gateway, which passes no caller's own on (INTERNALS)
 _ANSWER_SHARE_MS: Final = 25  # beside the 40 ms by which PostgreSQL's own limits come before the deadline
 P = TypeVar("P", bound=Parameters)
 
@@ -43,6 +46,11 @@ def query_of(model: type[P]) -> Callable[[Request], Awaitable[P]]:
         return parse_query(model, request.scope["query_string"])
 
     return read
+
+
+def source_of(request: Request, caller: Caller | None) -> Source:
+    """Where a call with a password comes from, as the gateway says."""
+    return Source(client_network(request.headers.get(_CLIENT_ADDRESS)), None if caller is None else caller.subject)
 
 
 def time_left() -> Deadline:

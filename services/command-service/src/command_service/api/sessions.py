@@ -4,7 +4,7 @@ from fastapi import APIRouter, Request
 from fastapi.responses import Response
 
 from command_service.api.answers import command_answer
-from command_service.api.requests import FromParts, request_metadata
+from command_service.api.requests import FromParts, request_metadata, source_of
 from command_service.codec import CART
 from command_service.domain.values import CustomerId
 from command_service.handlers.sessions import SignIn, sign_in
@@ -12,6 +12,7 @@ from holdfast.contracts import http
 from holdfast.service.auth import optional_caller
 from holdfast.service.context import current
 from holdfast.service.problems import Problem
+from holdfast.service.tokens import Caller
 
 router = APIRouter()
 
@@ -21,17 +22,24 @@ async def start_session(body: http.NewSession, request: Request, parts: FromPart
     if body.email is None or body.password is None:
         missing = [(f"/{name}", "Field required") for name in ("email", "password") if getattr(body, name) is None]
         raise Problem(422, "invalid", "signing in needs an e-mail and a password", errors=missing)
-    metadata = request_metadata(None, None)
-    done = await sign_in(parts, SignIn(body.email, body.password, _guest_id(request), metadata, current().deadline))
+    caller = _caller(request)
+    wanted = SignIn(
+        email=body.email,
+        password=body.password,
+        guest_id=CustomerId(caller.subject) if caller is not None and caller.role == "guest" else None,
+        metadata=request_metadata(None, None),
+        deadline=current().deadline,
+        source=source_of(request, caller),
+    )
+    done = await sign_in(parts, wanted)
     content = {"customer_id": done.customer_id, "role": done.role, "cart_version": done.cart_version}
     merged = {} if done.cart_version is None else {CART.stream_id(done.customer_id): done.cart_version}
     return command_answer(content, merged)
 
 
-def _guest_id(request: Request) -> CustomerId | None:
-    """Whose cart is to come along. An old or broken token is no reason to keep somebody out."""
+def _caller(request: Request) -> Caller | None:
+    """The caller by its token; an old or broken token counts as none, since a new session is asked for."""
     try:
-        caller = optional_caller(request)
+        return optional_caller(request)
     except Problem:
         return None
-    return CustomerId(caller.subject) if caller is not None and caller.role == "guest" else None

@@ -10,6 +10,7 @@ import uuid_utils
 
 from command_service.adapters import credentials as store
 from command_service.adapters.credentials import Credentials, EmailTaken
+from command_service.adapters.turns import Source
 from command_service.codec import CUSTOMER
 from command_service.domain import customer
 from command_service.domain.customer import Register
@@ -41,6 +42,7 @@ from holdfast.resilience.deadline import Deadline
 log = structlog.get_logger(__name__)
 
 # Any fixed namespace: every replica gives the first administrator of one e-mail the same id.
+_BOOTSTRAP = Source(None, "bootstrap")  # this process itself: not one of the callers who bear no token
 _ADMIN_NAMESPACE = uuid.UUID("6f1ad0b6-6a5c-4e0e-9d4b-6f0e2f3c7a10")
 
 
@@ -58,6 +60,7 @@ class Registration:
     key: CommandKey | None
     metadata: Metadata
     deadline: Deadline
+    source: Source
     now: Callable[[], datetime] = field(default=utc_now)
 
 
@@ -73,7 +76,8 @@ class Registered:
 
 async def register(parts: Parts, registration: Registration) -> Registered:
     """Register once for a key. Raises EmailTaken, Refused (AlreadyRegistered), KeyReused, RequestInProgress,
-    BulkheadFull (too many passwords at once) and the event store's errors.
+    BulkheadFull (too many passwords at once) and the event store's
+    errors.
     """
     if registration.key is None:
         return await _register(parts, registration)
@@ -90,7 +94,7 @@ async def _register(parts: Parts, registration: Registration) -> Registered:
             await _require_free(tx, registration, email)
     if known is not None:
         return await _repeated(parts, registration, known)
-    password_hash = await parts.passwords.hash(registration.password)
+    password_hash = await parts.passwords.hash(registration.password, registration.source, registration.deadline)
     customer_id = registration.caller_id or CustomerId(str(uuid_utils.uuid7()))
     credentials = Credentials(customer_id, email, password_hash, "customer")
     try:
@@ -139,7 +143,8 @@ async def _repeated(parts: Parts, registration: Registration, claim: Claim) -> R
     async with parts.database.transaction(registration.deadline) as tx:
         credentials = await store.find_by_customer(tx, customer_id)
     stored_hash = None if credentials is None else credentials.password_hash
-    if not await parts.passwords.verify(stored_hash, registration.password) or credentials is None:
+    source, deadline = registration.source, registration.deadline
+    if not await parts.passwords.verify(stored_hash, registration.password, source, deadline) or credentials is None:
         raise KeyReused("registration")
     return Registered(customer_id, credentials.role, claim.answer["version"] if claim.answer else 1, replayed=True)
 
@@ -179,14 +184,15 @@ async def ensure_admin(parts: Parts, email: str, password: str, deadline: Deadli
     async with parts.database.transaction(deadline) as tx:
         known = await store.find_by_email(tx, normal_email(email))
     if known is not None:
-        if known.role == "admin" and await parts.passwords.verify(known.password_hash, password):
+        if known.role == "admin" and await parts.passwords.verify(known.password_hash, password, _BOOTSTRAP, deadline):
             return
-        password_hash = await parts.passwords.hash(password)
+        password_hash = await parts.passwords.hash(password, _BOOTSTRAP, deadline)
         async with parts.database.transaction(deadline) as tx:
             await store.make_admin(tx, known.customer_id, password_hash)
         return
     customer_id = CustomerId(str(uuid.uuid5(_ADMIN_NAMESPACE, normal_email(email))))
-    credentials = Credentials(customer_id, normal_email(email), await parts.passwords.hash(password), "admin")
+    password_hash = await parts.passwords.hash(password, _BOOTSTRAP, deadline)
+    credentials = Credentials(customer_id, normal_email(email), password_hash, "admin")
     async with parts.database.transaction(deadline) as tx:
         await _append_customer(tx, credentials, email, "Administrator", Metadata(actor="bootstrap"), utc_now())
         await store.insert(tx, credentials)

@@ -6,6 +6,7 @@ from typing import Final
 import structlog
 
 from command_service.adapters import credentials as store
+from command_service.adapters.turns import Source
 from command_service.codec import CART, CUSTOMER
 from command_service.domain.events import Role
 from command_service.domain.merging import merge_carts
@@ -17,7 +18,7 @@ from holdfast.resilience.deadline import Deadline
 
 log = structlog.get_logger(__name__)
 
-_SEND_SHARE_MS: Final = 50  # of the deadline, kept to answer even when the merge runs out of time
+_SEND_SHARE_MS: Final = 50  # of the deadline, kept to answer even when the work after the password runs out of time
 
 
 class InvalidCredentials(Exception):
@@ -26,13 +27,14 @@ class InvalidCredentials(Exception):
 
 @dataclass(frozen=True, slots=True)
 class SignIn:
-    """`guest_id` is the subject of a guest's token on the call."""
+    """`guest_id` is the subject of a guest's token on the call, `source` where the call comes from."""
 
     email: str
     password: str
     guest_id: CustomerId | None
     metadata: Metadata
     deadline: Deadline
+    source: Source
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,12 +49,14 @@ class SignedIn:
 async def sign_in(parts: Parts, request: SignIn) -> SignedIn:
     """Who this is. An unknown e-mail takes as long as a wrong password.
 
-    Raises InvalidCredentials, BulkheadFull (too many passwords at once) and the event store's errors; the merge of the
-    carts never fails it.
+    Raises InvalidCredentials, BulkheadFull (too many passwords at once) and the
+    event store's errors. The merge of the carts never fails it.
     """
+    email = normal_email(request.email)
     async with parts.database.transaction(request.deadline) as tx:
-        known = await store.find_by_email(tx, normal_email(request.email))
-    valid = await parts.passwords.verify(None if known is None else known.password_hash, request.password)
+        known = await store.find_by_email(tx, email)
+    stored = None if known is None else known.password_hash
+    valid = await parts.passwords.verify(stored, request.password, request.source, request.deadline)
     if known is None or not valid:
         raise InvalidCredentials
     cart_version = None
