@@ -29,6 +29,13 @@ SOURCES: Final[Mapping[str, Sequence[str]]] = {
     f"{_GATEWAY}/forwarding.py": ("RESERVE_S", "RESERVE_SHARE", "SLOW_PACE_S", "HURRY_S"),
     "services/query-service/src/query_service/settings.py": (),
     f"{_COMMAND}/settings.py": (),
+    f"{_COMMAND}/handlers/sign_in_attempts.py": (
+        "FREE_FAILURES",
+        "LONGEST_DELAY_S",
+        "FORGOTTEN_AFTER_S",
+        "MAX_COUNTERS",
+    ),
+    f"{_COMMAND}/adapters/credentials.py": ("KNOWN_NETWORKS",),
     f"{_COMMAND}/adapters/turns.py": ("MAX_WAIT_S", "TRUSTED", "OTHERS"),
     f"{_SHARED}/eventstore/connections.py": ("CONNECT_TIMEOUT_S", "CHECKOUT_POOL"),
     f"{_COMMAND}/relay/relay.py": ("ALARM_AFTER_S",),

@@ -24,6 +24,7 @@ from command_service.api import (
 )
 from command_service.handlers.customers import ensure_admin
 from command_service.handlers.keys_at_work import KeysAtWork
+from command_service.handlers.sign_in_attempts import SignInAttempts
 from command_service.parts import CHECKOUT_POOL_NAME, Parts
 from command_service.settings import Settings
 from command_service.storage import Pool, Preparation, Storage
@@ -57,7 +58,7 @@ def build(settings: Settings) -> FastAPI:
     """The application; nothing is opened before it starts, and it starts with every dependency down."""
     storage = Storage(settings.postgres_dsn, f"{SERVICE}:{settings.replica}"[:60], _pools(settings))
     payments = OutboundClient("payment-service", settings.payment_urls, PAYMENT_CLIENT)
-    parts = Parts(storage.database, Payments(payments), Passwords(), KeysAtWork())
+    parts = Parts(storage.database, Payments(payments), Passwords(), KeysAtWork(), SignInAttempts())
     dependencies = Dependencies(SERVICE)
     for guard in storage.guards.values():
         dependencies.add(guard)

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from command_service.adapters.passwords import Passwords
 from command_service.adapters.payments import Payments
 from command_service.handlers.keys_at_work import KeysAtWork
+from command_service.handlers.sign_in_attempts import SignInAttempts
 from holdfast.eventstore import Database
 
 CHECKOUT_POOL_NAME = "checkout"
@@ -18,3 +19,4 @@ class Parts:
     payments: Payments
     passwords: Passwords
     keys_at_work: KeysAtWork
+    attempts: SignInAttempts

@@ -47,8 +47,8 @@ ANSWER_HEADERS: Final[dict[str, dict[str, Any]]] = {
     "X-Request-Id": {"description": "in every log line of this request", "schema": {"type": "string"}},
     "traceparent": {"description": "W3C trace context", "schema": {"type": "string"}},
     "Retry-After": {
-        "description": "whole seconds to wait before trying again",
-        "schema": {"type": "integer", "minimum": 1, "maximum": 5},
+        "description": "whole seconds to wait before trying again: 1 to 5, after wrong passwords up to 900",
+        "schema": {"type": "integer", "minimum": 1, "maximum": 900},
     },
     "RateLimit": {"description": 'what is left of the limit: `"default";r=299;t=1`', "schema": {"type": "string"}},
     "RateLimit-Policy": {"description": 'the limit: `"default";q=300;w=3`', "schema": {"type": "string"}},

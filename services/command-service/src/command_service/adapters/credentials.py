@@ -1,6 +1,7 @@
 """The table `credentials`: unique e-mails, password hashes and roles (CORRECTNESS 7). E-mails are in normal form."""
 
 from dataclasses import dataclass
+from typing import Final
 
 import asyncpg
 
@@ -8,7 +9,8 @@ from command_service.domain.events import Role
 from command_service.domain.values import CustomerId
 from holdfast.eventstore import Transaction
 
-_COLUMNS = "customer_id, email, password_hash, role"
+_COLUMNS = "customer_id, email, password_hash, role, known_networks"
+KNOWN_NETWORKS: Final = 8  # home, work, a phone's; an older one is forgotten
 
 
 class EmailTaken(Exception):
@@ -17,12 +19,13 @@ class EmailTaken(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Credentials:
-    """How one customer or administrator signs in."""
+    """How one customer or administrator signs in. `known_networks` are marks (domain.client_network), newest first."""
 
     customer_id: CustomerId
     email: str
     password_hash: str
     role: Role
+    known_networks: tuple[int, ...] = ()
 
 
 async def find_by_email(tx: Transaction, email: str) -> Credentials | None:
@@ -39,11 +42,12 @@ async def insert(tx: Transaction, credentials: Credentials) -> None:
     """Write a new customer's credentials. Raises EmailTaken, also for one that is being taken at the same time."""
     try:
         await tx.execute(
-            f"INSERT INTO credentials ({_COLUMNS}) VALUES ($1, $2, $3, $4)",
+            f"INSERT INTO credentials ({_COLUMNS}) VALUES ($1, $2, $3, $4, $5)",
             credentials.customer_id,
             credentials.email,
             credentials.password_hash,
             credentials.role,
+            list(credentials.known_networks),
         )
     except asyncpg.UniqueViolationError as error:
         raise EmailTaken from error
@@ -64,7 +68,19 @@ async def make_admin(tx: Transaction, customer_id: CustomerId, password_hash: st
     )
 
 
+async def remember_network(tx: Transaction, customer_id: CustomerId, mark: int) -> None:
+    """Put a network's mark first; at most KNOWN_NETWORKS are kept."""
+    await tx.execute(
+        "UPDATE credentials SET known_networks = "
+        "(array_prepend($2::integer, array_remove(known_networks, $2::integer)))[1:$3::integer] WHERE customer_id = $1",
+        customer_id,
+        mark,
+        KNOWN_NETWORKS,
+    )
+
+
 def _loaded(row: asyncpg.Record | None) -> Credentials | None:
     if row is None:
         return None
-    return Credentials(CustomerId(row["customer_id"]), row["email"], row["password_hash"], row["role"])
+    known_networks = tuple(row["known_networks"])
+    return Credentials(CustomerId(row["customer_id"]), row["email"], row["password_hash"], row["role"], known_networks)

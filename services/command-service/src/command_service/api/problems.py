@@ -12,6 +12,7 @@ from command_service.domain.refusals import Refusal, Shortage
 from command_service.handlers.keys_at_work import RequestInProgress
 from command_service.handlers.requests import Refused, VersionMismatch
 from command_service.handlers.sessions import InvalidCredentials
+from command_service.handlers.sign_in_attempts import SignInDelayed
 from holdfast.contracts.consistency import ConsistencyTokenInvalid
 from holdfast.contracts.cursors import CursorInvalid
 from holdfast.eventstore import DatabaseBusy, KeyReused, StreamUnknown, ValueRefused, VersionConflict
@@ -116,8 +117,8 @@ def problem_of(error: Exception) -> Problem:
         case VersionConflict():
             # Lost the race for a new stream twice: worth a repeat, and neutral to the gateway's breaker.
             return Problem(503, "overloaded", str(error), headers={"Retry-After": "1"})
-        case asyncpg.UndefinedTableError():
-            return Problem(503, "dependency-unavailable", "PostgreSQL is not prepared yet: its tables are missing")
+        case asyncpg.UndefinedTableError() | asyncpg.UndefinedColumnError():
+            return Problem(503, "dependency-unavailable", "PostgreSQL is not prepared yet: its migrations are not done")
         case _:
             return _who_and_whether(error)
 
@@ -137,6 +138,8 @@ def _who_and_whether(error: Exception) -> Problem:
             return Problem(409, "email-taken", "somebody else is registered with this e-mail")
         case InvalidCredentials():
             return Problem(401, "invalid-credentials", "the e-mail is unknown or the password is wrong")
+        case SignInDelayed():
+            return Problem(429, "rate-limited", str(error), headers={"Retry-After": str(error.retry_after_s)})
         case _:
             raise error
 
@@ -148,6 +151,7 @@ _MAPPED = (
     RequestInProgress,
     EmailTaken,
     InvalidCredentials,
+    SignInDelayed,
     StreamUnknown,
     ValueRefused,
     CursorInvalid,
@@ -155,6 +159,7 @@ _MAPPED = (
     DatabaseBusy,
     VersionConflict,
     asyncpg.UndefinedTableError,  # between the start of an empty PostgreSQL and the end of the migrations
+    asyncpg.UndefinedColumnError,  # the same, after an update
 )
 
 

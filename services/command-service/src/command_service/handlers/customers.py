@@ -13,11 +13,13 @@ from command_service.adapters.credentials import Credentials, EmailTaken
 from command_service.adapters.turns import Source
 from command_service.codec import CUSTOMER
 from command_service.domain import customer
+from command_service.domain.client_network import network_mark
 from command_service.domain.customer import Register
 from command_service.domain.events import Role
 from command_service.domain.refusals import AlreadyRegistered
 from command_service.domain.values import Address, CustomerId
 from command_service.handlers.keys_at_work import RequestInProgress
+from command_service.handlers.password_check import PasswordTry, check_password
 from command_service.handlers.requests import CommandRequest, Refused, utc_now
 from command_service.handlers.single_stream import Done, Target, change_stream
 from command_service.parts import Parts
@@ -76,7 +78,7 @@ class Registered:
 
 async def register(parts: Parts, registration: Registration) -> Registered:
     """Register once for a key. Raises EmailTaken, Refused (AlreadyRegistered), KeyReused, RequestInProgress,
-    BulkheadFull (too many passwords at once) and the event store's
+    SignInDelayed (a repeat, after wrong passwords), BulkheadFull (too many passwords at once) and the event store's
     errors.
     """
     if registration.key is None:
@@ -96,7 +98,9 @@ async def _register(parts: Parts, registration: Registration) -> Registered:
         return await _repeated(parts, registration, known)
     password_hash = await parts.passwords.hash(registration.password, registration.source, registration.deadline)
     customer_id = registration.caller_id or CustomerId(str(uuid_utils.uuid7()))
-    credentials = Credentials(customer_id, email, password_hash, "customer")
+    network = registration.source.network
+    known_networks = () if network is None else (network_mark(customer_id, network),)
+    credentials = Credentials(customer_id, email, password_hash, "customer", known_networks)
     try:
         return await _store(parts, registration, credentials)
     except VersionConflict:
@@ -142,9 +146,9 @@ async def _repeated(parts: Parts, registration: Registration, claim: Claim) -> R
     customer_id = CustomerId(claim.resource_id)
     async with parts.database.transaction(registration.deadline) as tx:
         credentials = await store.find_by_customer(tx, customer_id)
-    stored_hash = None if credentials is None else credentials.password_hash
-    source, deadline = registration.source, registration.deadline
-    if not await parts.passwords.verify(stored_hash, registration.password, source, deadline) or credentials is None:
+    email = normal_email(registration.email)
+    attempt = PasswordTry(email, registration.password, credentials, registration.source, registration.deadline)
+    if not await check_password(parts, attempt) or credentials is None:
         raise KeyReused("registration")
     return Registered(customer_id, credentials.role, claim.answer["version"] if claim.answer else 1, replayed=True)
 

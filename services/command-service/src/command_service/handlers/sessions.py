@@ -6,11 +6,14 @@ from typing import Final
 import structlog
 
 from command_service.adapters import credentials as store
+from command_service.adapters.credentials import KNOWN_NETWORKS, Credentials
 from command_service.adapters.turns import Source
 from command_service.codec import CART, CUSTOMER
+from command_service.domain.client_network import network_mark
 from command_service.domain.events import Role
 from command_service.domain.merging import merge_carts
 from command_service.domain.values import CustomerId
+from command_service.handlers.password_check import PasswordTry, check_password
 from command_service.parts import Parts
 from holdfast.contracts.http import normal_email
 from holdfast.eventstore import Append, Database, Metadata, VersionConflict, append, lock_streams
@@ -49,20 +52,34 @@ class SignedIn:
 async def sign_in(parts: Parts, request: SignIn) -> SignedIn:
     """Who this is. An unknown e-mail takes as long as a wrong password.
 
-    Raises InvalidCredentials, BulkheadFull (too many passwords at once) and the
-    event store's errors. The merge of the carts never fails it.
+    Raises InvalidCredentials, SignInDelayed (after wrong passwords), BulkheadFull (too many passwords at once) and the
+    event store's errors. The merge of the carts and what is remembered of the network never fail it.
     """
     email = normal_email(request.email)
     async with parts.database.transaction(request.deadline) as tx:
         known = await store.find_by_email(tx, email)
-    stored = None if known is None else known.password_hash
-    valid = await parts.passwords.verify(stored, request.password, request.source, request.deadline)
-    if known is None or not valid:
+    attempt = PasswordTry(email, request.password, known, request.source, request.deadline)
+    if not await check_password(parts, attempt) or known is None:
         raise InvalidCredentials
+    await _remember_network(parts.database, request, known)
     cart_version = None
     if request.guest_id is not None and request.guest_id != known.customer_id:
         cart_version = await _merged(parts.database, request, request.guest_id, known.customer_id)
     return SignedIn(known.customer_id, known.role, cart_version)
+
+
+async def _remember_network(database: Database, request: SignIn, known: Credentials) -> None:
+    """From now on the account knows this network. One that is in use stays among the newer half: few sign-ins write."""
+    if request.source.network is None:
+        return
+    mark = network_mark(known.customer_id, request.source.network)
+    if mark in known.known_networks[: KNOWN_NETWORKS // 2]:
+        return
+    try:
+        async with database.transaction(request.deadline.shortened_by(_SEND_SHARE_MS)) as tx:
+            await store.remember_network(tx, known.customer_id, mark)
+    except Exception as error:
+        log.warning("network_not_remembered", customer_id=known.customer_id, error=type(error).__name__)
 
 
 async def _merged(database: Database, request: SignIn, guest_id: CustomerId, customer_id: CustomerId) -> int | None:
