@@ -11,11 +11,12 @@ from functools import cache
 import httpx
 import orjson
 import pytest
-import uvicorn
 from aiohttp import web
 
+from gateway.__main__ import KEEP_ALIVE_S
 from gateway.bootstrap import build
 from gateway.settings import GatewaySettings
+from holdfast.service.app import make_server
 from holdfast.service.tokens import DEMO_PRIVATE_KEY, Role, TokenSigner
 
 GUEST_ID = "0193f0a0-0000-7000-8000-000000000001"
@@ -153,8 +154,8 @@ async def serve_gateway(stack: AsyncExitStack, settings: GatewaySettings) -> htt
     # With its protocol named, or asyncio leaves Nagle's algorithm on and every answer takes 40 ms.
     listening = socket.socket(socket.AF_INET, socket.SOCK_STREAM, socket.IPPROTO_TCP)
     listening.bind(("127.0.0.1", 0))
-    config = uvicorn.Config(build(settings), log_config=None, access_log=False, timeout_graceful_shutdown=1)
-    server = uvicorn.Server(config)
+    server = make_server(build(settings), settings, keep_alive_s=KEEP_ALIVE_S)
+    server.config.timeout_graceful_shutdown = 1
     task = asyncio.create_task(server.serve([listening]))
 
     async def stop() -> None:

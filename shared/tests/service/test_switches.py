@@ -9,11 +9,10 @@ from typing import Any
 
 import httpx
 import pytest
-import uvicorn
 from fastapi import APIRouter
 
 from holdfast.resilience.protections import ALL, PROTECTIONS
-from holdfast.service.app import create_app
+from holdfast.service.app import create_app, make_server
 from holdfast.service.context import current
 from holdfast.service.settings import ServiceSettings, load
 from holdfast.service.tokens import DEMO_PRIVATE_KEY, Role, TokenSigner
@@ -139,7 +138,7 @@ async def test_a_switch_that_is_read_after_its_caller_went_does_nothing() -> Non
     listening = socket.socket()
     listening.bind(("127.0.0.1", 0))
     app = create_app("test", Settings())
-    server = uvicorn.Server(uvicorn.Config(app, log_config=None, http="httptools", lifespan="off"))
+    server = make_server(app, Settings())
     serving = asyncio.create_task(server.serve([listening]))
     while not server.started:  # noqa: ASYNC110  # uvicorn has no event for it
         await asyncio.sleep(0.005)

@@ -7,7 +7,7 @@ from pydantic import AfterValidator, Field
 
 from holdfast.resilience import settings as start
 from holdfast.resilience.addresses import parse_urls
-from holdfast.service.settings import ServiceSettings
+from holdfast.service.settings import ServiceSettings, listed
 from holdfast.service.tokens import DEMO_PRIVATE_KEY
 
 _ORIGIN: Final = re.compile(r"https?://[A-Za-z0-9.\[\]:-]{1,255}")
@@ -36,14 +36,10 @@ def _status_urls(text: str) -> str:
 
 
 def _origins(text: str) -> str:
-    for origin in _listed(text):
+    for origin in listed(text):
         if origin != "*" and not _ORIGIN.fullmatch(origin):
             raise ValueError(f"{origin!r} must be an origin such as https://shop.example, or *")
     return text
-
-
-def _listed(text: str) -> list[str]:
-    return [item for item in map(str.strip, text.split(",")) if item]
 
 
 class GatewaySettings(ServiceSettings):
@@ -99,6 +95,11 @@ class GatewaySettings(ServiceSettings):
         "", description="origins whose pages may call the API (CORS), comma-separated, `*` for any; empty: none"
     )
 
+    max_connections_per_address: int = Field(
+        1000, ge=0, description="open connections of one address, 0 for no bound. A company or a load test behind one "
+        "address stays under it: 100 calls are answered at once, idle connections give way. In containers all callers "
+        "of a published port can be one address, which then has half of the process's connections",
+    )  # fmt: skip
     calls_at_once: int = Field(
         start.ADMISSION.first, ge=start.ADMISSION.smallest, le=start.ADMISSION.largest,
         description="calls taken on at once at the start; then it follows how many are answered late",
@@ -114,4 +115,4 @@ class GatewaySettings(ServiceSettings):
     @property
     def allowed_origins(self) -> list[str]:
         """The origins of `cors_origins`."""
-        return _listed(self.cors_origins)
+        return listed(self.cors_origins)

@@ -2,9 +2,12 @@
 
 import asyncio
 import gc
+import resource
 import signal
+import socket
 from collections.abc import AsyncIterator, Callable, Coroutine, Sequence
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from functools import partial
 from typing import Any, Final
 
 import structlog
@@ -16,10 +19,12 @@ from starlette.types import ASGIApp
 
 from holdfast.resilience.protections import PROTECTIONS
 from holdfast.service import problems
+from holdfast.service.connections import ConnectionLimits, ConnectionTable
 from holdfast.service.health import Health, health_router
 from holdfast.service.logs import configure
 from holdfast.service.middleware import BodyMiddleware, RequestMetrics, RequestMiddleware
-from holdfast.service.settings import ServiceSettings, refuse_start
+from holdfast.service.protocol import BoundedProtocol
+from holdfast.service.settings import ServiceSettings, listed, refuse_start
 from holdfast.service.switches import switches_router
 from holdfast.service.tokens import KeyInvalid, TokenVerifier
 
@@ -27,6 +32,7 @@ log = structlog.get_logger(__name__)
 # An internal hop without a header gets the longest deadline that any public call has, and some.
 _INTERNAL_TOTAL_S: Final = 2.0
 _GRACE_S: Final = 3
+_OTHER_FILES: Final = 500  # connections to other parts, refused ones whose 503 is on its way, files
 
 Lifespan = Callable[[FastAPI], AbstractAsyncContextManager[None]]
 Front = Callable[[ASGIApp], ASGIApp]
@@ -55,6 +61,7 @@ def create_app(  # every part of a service that differs is a named argument
 
     `app.state.verifier` is `verifier`, by default `make_verifier(settings)`. `front` is for the gateway: it serves the
     public API in front of the application, which then adds Retry-After to every 503 and documents itself.
+    `app.state.registry` takes the server's metrics too.
     """
     edge = front is not None
     options: dict[str, Any] = {} if edge else {"openapi_url": None}
@@ -62,6 +69,7 @@ def create_app(  # every part of a service that differs is a named argument
     app.state.verifier = verifier or make_verifier(settings)
     problems.install(app, edge=edge)
     registry = registry or CollectorRegistry()
+    app.state.registry = registry
     app.include_router(health_router(service, settings.replica, health or Health(), registry))
     if settings.mode == "demo":
         app.include_router(switches_router(service, settings.replica))
@@ -94,25 +102,55 @@ def run(service: str, settings: ServiceSettings, main: Coroutine[Any, Any, int])
         return runner.run(main)
 
 
-async def serve(app: FastAPI, settings: ServiceSettings, *, keep_alive_s: int = 5) -> None:
-    """Serve until SIGTERM or SIGINT, then finish what is under way for at most 3 s.
-
-    Idle connections are closed after `keep_alive_s`; it has to be longer than the callers keep theirs (ours: 4 s), or a
-    request can meet a connection that is just closing.
-    """
+def make_server(app: FastAPI, settings: ServiceSettings, *, keep_alive_s: float = 5) -> uvicorn.Server:
+    """A server for `app`, made by `create_app`, with bounds on connections and all that comes in by them (ADR 20)."""
+    limits = ConnectionLimits(
+        head_s=settings.head_timeout_s,
+        keep_alive_s=keep_alive_s,
+        write_s=settings.write_timeout_s,
+        per_process=settings.max_connections,
+        per_address=settings.max_connections_per_address,
+    )
+    trusted = listed(settings.trusted_proxies)
     config = uvicorn.Config(
         app,
         host=settings.host,
         port=settings.port,
-        http="httptools",
+        http=partial(BoundedProtocol, table=ConnectionTable(limits, app.state.registry)),  # type: ignore[arg-type]
+        ws="none",
         log_config=None,
         access_log=False,
         server_header=False,
-        timeout_keep_alive=keep_alive_s,
+        proxy_headers=bool(trusted),
+        forwarded_allow_ips=trusted,
         timeout_graceful_shutdown=_GRACE_S,
     )
+    return uvicorn.Server(config)
+
+
+async def serve(
+    app: FastAPI, settings: ServiceSettings, *, keep_alive_s: float = 5, sockets: list[socket.socket] | None = None
+) -> None:
+    """Serve until SIGTERM or SIGINT, then finish what is under way for at most 3 s.
+
+    `sockets` that listen already take the place of HOST and PORT.
+
+    Idle connections are closed after `keep_alive_s`; it has to be longer than the callers keep theirs (ours: 4 s), or a
+    request can meet a connection that is just closing.
+    """
+    _allow_open_files(settings.max_connections + _OTHER_FILES)
     # uvicorn takes these over, and raises at its end what it got: without handlers of ours the process would end there,
     # before its caller has closed what it opened.
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: None)
-    await uvicorn.Server(config).serve()
+    await make_server(app, settings, keep_alive_s=keep_alive_s).serve(sockets)
+
+
+def _allow_open_files(wanted: int) -> None:
+    """Raise the process's own limit, 1,024 on many systems; above the system's it is left and noted."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    if hard != resource.RLIM_INFINITY and hard < wanted:
+        log.warning("few_files", wanted=wanted, allowed=hard)
+        wanted = hard
+    if soft != resource.RLIM_INFINITY and soft < wanted:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard))

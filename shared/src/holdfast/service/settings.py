@@ -1,5 +1,6 @@
 """The settings that every process shares, and how a wrong one stops the start."""
 
+import ipaddress
 import socket
 import sys
 from typing import Annotated, Literal, NoReturn, TypeVar
@@ -19,6 +20,17 @@ def _protections(text: str) -> str:
     return text
 
 
+def _networks(text: str) -> str:
+    for entry in listed(text):
+        ipaddress.ip_network(entry)
+    return text
+
+
+def listed(text: str) -> list[str]:
+    """The entries of a comma-separated setting."""
+    return list(filter(None, map(str.strip, text.split(","))))
+
+
 class ServiceSettings(BaseSettings):
     """Read once, from environment variables of the same names in capitals. Each service adds its own fields."""
 
@@ -33,6 +45,26 @@ class ServiceSettings(BaseSettings):
         "", pattern="^[a-z0-9.-]{0,40}$", description="prefix of every topic, index and consumer group"
     )
     token_public_key: str = Field(DEMO_PUBLIC_KEY, description="Ed25519, PEM: verifies the callers' tokens")
+    head_timeout_s: float = Field(
+        10.0,
+        gt=0,
+        description="seconds from a connection's start or a request's first byte to the end of its headers",
+    )
+    write_timeout_s: float = Field(
+        10.0,
+        gt=0,
+        description="seconds in which a caller reads 10 KiB of its answer, else the connection is aborted",
+    )
+    max_connections: int = Field(
+        2000, ge=1, description="open connections of this process: 12 MB when idle, 95 MB with a full head each; "
+        "when full, one that waits for its caller's next request gives way, and a new one gets 503 if none does",
+    )  # fmt: skip
+    max_connections_per_address: int = Field(
+        0, ge=0, description="open connections of one address, 0 for no bound: inside, a few processes are all callers"
+    )
+    trusted_proxies: Annotated[str, AfterValidator(_networks)] = Field(
+        "", description="addresses or networks, comma-separated, whose X-Forwarded-For and -Proto are believed"
+    )
     containment: Literal["on", "off"] = Field(
         "on", description="off: no protection at all, as the control group of experiments"
     )
