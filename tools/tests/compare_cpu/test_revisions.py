@@ -73,6 +73,15 @@ def test_a_worktree_is_removed_however_its_use_ends(
     assert git(repository, "worktree", "list").count("\n") == 0
 
 
+def test_a_worktree_that_git_was_interrupted_in_making_is_removed(repository: Path, tmp_path: Path) -> None:
+    path = tmp_path / "tree"
+    with worktree("HEAD", path, repository):
+        git(repository, "worktree", "lock", "--reason", "initializing", str(path))
+        (path / ".git").unlink()
+    assert not path.exists()
+    assert git(repository, "worktree", "list").count("\n") == 0
+
+
 def test_one_commit_can_be_had_twice(repository: Path, tmp_path: Path) -> None:
     with worktree("HEAD", tmp_path / "old", repository), worktree("HEAD", tmp_path / "new", repository):
         assert (tmp_path / "old" / "file").read_text() == (tmp_path / "new" / "file").read_text()

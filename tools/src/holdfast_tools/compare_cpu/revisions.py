@@ -1,5 +1,6 @@
 """Git revisions and worktrees of the repository that this tool belongs to."""
 
+import shutil
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
@@ -49,5 +50,6 @@ def worktree(commit: str, path: Path, repository: Path = REPOSITORY) -> Iterator
         run(["git", "worktree", "add", "--quiet", "--detach", path, commit], repository, timeout_s=120)
         yield
     finally:
+        shutil.rmtree(path, ignore_errors=True)  # git does not remove a worktree that it made in part
         with suppress(Refused):  # it was not made
-            run(["git", "worktree", "remove", "--force", path], repository, timeout_s=120)
+            run(["git", "worktree", "remove", "--force", "--force", path], repository)  # twice: also while git locks it
