@@ -33,15 +33,15 @@ async def tables(database: Database) -> set[str]:
 
 
 async def test_the_store_migrates_an_empty_database_once(empty):
-    assert await migrate(empty, EVENT_STORE) == ["eventstore/0001_event_store.sql"]
+    assert await migrate(empty, EVENT_STORE) == ["eventstore/0001_event_store.sql", "eventstore/0002_snapshots.sql"]
     assert await migrate(empty, EVENT_STORE) == []
-    assert await tables(empty) == {"migrations", "streams", "events", "outbox", "idempotency"}
+    assert await tables(empty) == {"migrations", "streams", "events", "outbox", "idempotency", "snapshots"}
 
 
 async def test_several_starters_at_once_apply_each_file_once(empty, tmp_path):
     slow = files(tmp_path, "CREATE TABLE one (x int); SELECT pg_sleep(0.1)", "CREATE TABLE two (x int)")
     results = await asyncio.gather(*(migrate(empty, EVENT_STORE, slow) for _ in range(4)))
-    assert sorted(len(result) for result in results) == [0, 0, 0, 3]
+    assert sorted(len(result) for result in results) == [0, 0, 0, 4]
     assert {"one", "two"} <= await tables(empty)
 
 

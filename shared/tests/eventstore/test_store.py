@@ -14,10 +14,11 @@ from holdfast.eventstore import (
     append,
     history,
     lock_streams,
+    newest_events,
     read_stream,
     read_streams,
+    reading,
     recent_key,
-    state_at,
     streams_of_owner,
 )
 from holdfast.resilience.deadline import Deadline
@@ -169,19 +170,20 @@ async def test_history_gives_a_range_of_versions(shop):
         assert await history(tx, "cart-2") == []
 
 
-async def test_a_stream_can_be_folded_at_any_version(shop):
-    await shop.add("1", amounts=(1, 2, 3), owner="ann", key=CommandKey("h", "f"))
-    async with within(shop) as tx:
-        now = await read_stream(tx, (shop.cart, "1"))
-        assert [(await state_at(tx, shop.cart, "1", each)).state for each in (1, 2, 3)] == [1, 3, 6]
-        assert await state_at(tx, shop.cart, "1", 99) == now
-        assert (await state_at(tx, shop.cart, "2", 5)).version == 0
+async def test_the_newest_events_are_as_many_as_asked_for_or_as_are_small_enough(shop, monkeypatch):
+    await shop.add("1", amounts=(1, 2, 3, 4, 5))
 
+    async def versions(to_version, limit):
+        async with within(shop) as tx:
+            return [each.version for each in await newest_events(tx, "cart-1", to_version, limit)]
 
-async def test_folding_reads_more_than_one_batch(shop):
-    await shop.add("1", amounts=(1,) * 2500)
-    async with within(shop) as tx:
-        assert (await state_at(tx, shop.cart, "1", 2400)).state == 2400
+    assert await versions(5, 2) == [4, 5]
+    assert await versions(3, 9) == [1, 2, 3]
+    assert await versions(0, 9) == []
+    monkeypatch.setattr(reading, "_PAGE_BYTES", 40)  # a stored `{"amount": 1}` has 26
+    assert await versions(5, 9) == [4, 5]
+    monkeypatch.setattr(reading, "_PAGE_BYTES", 1)
+    assert await versions(5, 9) == [5]
 
 
 async def test_an_owners_streams_come_newest_first_and_page_without_repeats(shop):

@@ -22,13 +22,14 @@ from command_service.api import (
     sessions,
     streams,
 )
+from command_service.codec import KIND_OF_NAME
 from command_service.handlers.customers import ensure_admin
 from command_service.handlers.keys_at_work import KeysAtWork
 from command_service.handlers.sign_in_attempts import SignInAttempts
 from command_service.parts import CHECKOUT_POOL_NAME, Parts
 from command_service.settings import Settings
 from command_service.storage import Pool, Preparation, Storage
-from holdfast.eventstore import CHECKOUT_POOL, PoolSettings
+from holdfast.eventstore import CHECKOUT_POOL, PoolSettings, fill_snapshots
 from holdfast.resilience.client import OutboundClient
 from holdfast.resilience.deadline import Deadline
 from holdfast.resilience.dependencies import Dependencies
@@ -39,6 +40,7 @@ from holdfast.service.health import Health, Readiness
 SERVICE = "command-service"
 log = structlog.get_logger(__name__)
 _PREPARATION_S = 5.0  # one try at a preparation: hashing a password beside the traffic takes its turn
+_SNAPSHOT_PAUSE_S = 0.02  # between two snapshots of old streams, 6 ms of work each, so that requests go first
 
 # Every router of the service.
 ROUTERS: Sequence[APIRouter] = (
@@ -95,12 +97,18 @@ def _log_breaker(name: str, old: str, new: str) -> None:
 
 
 def _preparations(parts: Parts, settings: Settings) -> list[Preparation]:
-    """What has to be done once PostgreSQL answers (the first admin, CORRECTNESS 7)."""
+    """What has to be done once PostgreSQL answers: the first admin (CORRECTNESS 7), snapshots of streams that are older
+    than snapshots (32)."""
 
     async def first_admin() -> None:
         await ensure_admin(parts, settings.admin_email, settings.admin_password, Deadline.after(_PREPARATION_S))
 
-    return [first_admin]
+    async def snapshots() -> None:
+        async for stream_id, version in fill_snapshots(parts.database, KIND_OF_NAME):
+            log.debug("snapshot_filled", stream_id=stream_id, version=version)
+            await asyncio.sleep(_SNAPSHOT_PAUSE_S)
+
+    return [first_admin, snapshots]
 
 
 def _pools(settings: Settings) -> list[Pool]:

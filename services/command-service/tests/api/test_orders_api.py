@@ -1,11 +1,12 @@
 """Orders out of the write model, their history, and shipping."""
 
+import time
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from uuid_utils.compat import uuid7
 
-from command_service.codec import ORDER
+from command_service.codec import ORDER, PRODUCT
 from command_service.domain import events
 from command_service.domain.events import OrderEvent
 from command_service.domain.values import Address, CustomerId, OrderLine, ProductId
@@ -188,7 +189,52 @@ async def test_a_stream_is_shown_as_it_was_at_a_version(service: Service) -> Non
     assert (earlier["version"], earlier["state"]["available"]) == (2, 9)
     assert earlier["events"] == whole["events"][:2]
     assert (await admin.get("/api/admin/streams/product-mug?at_version=9")).json() == whole
+    assert whole["next_cursor"] is None
     assert refused(await admin.get("/api/admin/streams/product-mug?at_version=0"), 422, "invalid")
+    assert refused(await admin.get("/api/admin/streams/product-mug?limit=1001"), 422, "invalid")
+
+
+async def test_a_long_stream_is_paged_from_its_newest_events_and_shown_at_any_version(service: Service) -> None:
+    await grow(service, "mug", 1_250)
+    admin, path = service.admin(), "/api/admin/streams/product-mug"
+    for at_version in (None, 1_001, 999, 3):
+        query = "" if at_version is None else f"&at_version={at_version}"
+        page = (await admin.get(f"{path}?limit=400{query}")).json()
+        last = at_version or 1_251
+        assert (page["version"], page["state"]["available"]) == (last, 10 + last - 1)
+        seen = [event["version"] for event in page["events"]]
+        while page["next_cursor"]:
+            page = (await admin.get(f"{path}?limit=400{query}&cursor={page['next_cursor']}")).json()
+            assert (page["version"], page["state"]["available"]) == (last, 10 + last - 1)
+            seen = [event["version"] for event in page["events"]] + seen
+        assert seen == list(range(1, last + 1))
+    first = (await admin.get(path)).json()
+    assert [event["version"] for event in first["events"]] == list(range(252, 1_252))
+    other = await admin.get(f"{path}?at_version=7&cursor={first['next_cursor']}")
+    assert refused(other, 400, "cursor-invalid")
+
+
+async def test_a_read_of_a_long_stream_costs_little_wherever_it_looks(service: Service) -> None:
+    await grow(service, "mug", 10_000)
+    admin = service.admin()
+    for query in ("", "?at_version=9999", "?at_version=499", "?at_version=5000", "?at_version=999999999999"):
+        taken = []
+        for _ in range(5):
+            began = time.process_time()
+            assert (await admin.get(f"/api/admin/streams/product-mug{query}")).status_code == 200
+            taken.append(time.process_time() - began)
+        assert min(taken) < 0.05, query
+
+
+async def grow(service: Service, product_id: str, times: int) -> None:
+    """A product with this many deliveries of one piece."""
+    await service.product(product_id, available=10)
+    for at in range(0, times, 500):
+        async with service.app.state.parts.database.transaction(Deadline.after(10)) as tx:
+            (stream,) = (await lock_streams(tx, [(PRODUCT, product_id)])).values()
+            had = stream.state.available
+            added = [events.StockAdjusted(1, had + n + 1, "found") for n in range(min(500, times - at))]
+            await append(tx, [Append(stream, added)], Metadata("tester"))
 
 
 async def test_an_unknown_stream_is_unknown(service: Service) -> None:

@@ -173,7 +173,7 @@ _ADMIN: Final = (
     Route(
         "GET", "/api/admin/streams/{stream_id}", "get_stream", "An aggregate's history, folded at any version",
         "admin", "command-service", ADMINS, http.StreamHistory, READ, query=query_parameters.StreamParameters,
-        priority=Priority.BROWSE, codes={404: ("stream-unknown",)},
+        priority=Priority.BROWSE, codes={400: ("cursor-invalid",), 404: ("stream-unknown",)},
     ),
 )  # fmt: skip
 

@@ -408,3 +408,4 @@ class StreamHistory(Answer):
     version: int
     state: dict[str, Any]
     events: list[StreamEvent]
+    next_cursor: str | None

@@ -30,6 +30,9 @@ MAX_PARAMETERS: Final = 32
 MAX_NAME_LENGTH: Final = 100
 MAX_VALUE_LENGTH: Final = MAX_CURSOR_LENGTH
 
+MAX_STREAM_EVENTS: Final = 1_000
+"""Most events on a page of a stream's history."""
+
 _SHOWN: Final = 80  # characters of a name that an error repeats
 _MAX_ENCODED: Final = 12 * MAX_VALUE_LENGTH  # bytes: four of UTF-8, each as %XX
 _BLANKS: Final = " \t\r\n"
@@ -137,6 +140,8 @@ class SalesParameters(Parameters):
 
 class StreamParameters(Parameters):
     at_version: _Given[Annotated[int, Field(ge=1, le=10**12 - 1), _NUMBER]] = _ABSENT
+    limit: Annotated[int, Field(ge=1, le=MAX_STREAM_EVENTS, description="events a page"), _NUMBER] = MAX_STREAM_EVENTS
+    cursor: Annotated[_Given[str], Field(description="`next_cursor` of the page before")] = _ABSENT
 
 
 _NONE_GIVEN: Final[dict[type[Parameters], Parameters]] = {}

@@ -17,6 +17,7 @@ from holdfast.eventstore.errors import (
     KeyReused,
     LockTimeout,
     PoolExhausted,
+    SnapshotMissing,
     StatementCancelled,
     StreamUnknown,
     UnknownEventType,
@@ -49,7 +50,8 @@ from holdfast.eventstore.kinds import (
 )
 from holdfast.eventstore.migrations import EVENT_STORE, MigrationRefused, MigrationSet, migrate
 from holdfast.eventstore.outbox import requeue, requeue_kind, requeue_stream
-from holdfast.eventstore.reading import history, state_at, streams_of_owner
+from holdfast.eventstore.reading import history, newest_events, streams_of_owner
+from holdfast.eventstore.snapshots import SNAPSHOT_EVERY, fill_snapshots, state_at
 from holdfast.eventstore.store import append, lock_streams, read_stream, read_streams
 from holdfast.eventstore.verification import Difference, Verification, verify
 
@@ -57,6 +59,7 @@ __all__ = [
     "CHECKOUT_POOL",
     "DEFAULT_POOL",
     "EVENT_STORE",
+    "SNAPSHOT_EVERY",
     "Append",
     "Claim",
     "CommandKey",
@@ -77,6 +80,7 @@ __all__ = [
     "PoolSettings",
     "RecentKey",
     "RecordedEvent",
+    "SnapshotMissing",
     "StatementCancelled",
     "Stream",
     "StreamRef",
@@ -90,12 +94,14 @@ __all__ = [
     "VersionConflict",
     "answer_claim",
     "append",
+    "fill_snapshots",
     "find_claim",
     "fingerprint",
     "history",
     "insert_claim",
     "lock_streams",
     "migrate",
+    "newest_events",
     "outcome_of",
     "purge_claims",
     "read_stream",

@@ -17,7 +17,7 @@ from holdfast.eventstore.connections import (
     PoolSettings,
     connect,
 )
-from holdfast.eventstore.errors import DEPENDENCY, DatabaseTimeout, TransactionAborted
+from holdfast.eventstore.errors import DEPENDENCY, DatabaseTimeout, TransactionAborted, ValueRefused
 from holdfast.eventstore.translation import translated
 from holdfast.resilience.deadline import Deadline
 from holdfast.resilience.guard import Guard
@@ -30,6 +30,9 @@ _SERVER_MARGIN_MS = 40
 _LIMIT_TOLERANCE_MS = 10
 # A client that was stopped holds its locks no longer than this beyond its deadline.
 _TRANSACTION_GRACE_MS = 200
+
+# Class 22 and class 54, and what asyncpg raises itself when it cannot encode an argument.
+_VALUE_ERRORS = (asyncpg.DataError, asyncpg.ProgramLimitExceededError)
 
 T = TypeVar("T")
 
@@ -125,6 +128,8 @@ class Transaction:
                 ) from error
             closed = self._connection.is_closed()
             ours = translated(error, closed=closed, committing=committing, dependency=self._dependency)
+            if ours is error and isinstance(error, _VALUE_ERRORS):
+                ours = ValueRefused(str(error))
             if ours is error:
                 raise
             raise ours from error

@@ -118,6 +118,17 @@ class StreamUnknown(Exception):
         self.stream_id = stream_id
 
 
+class SnapshotMissing(Exception):
+    """A stream from before there were snapshots has none at `version` yet; its state then cannot be had for now."""
+
+    retry_after_s = 1
+
+    def __init__(self, stream_id: str, version: int) -> None:
+        super().__init__(f"{stream_id} has no snapshot at version {version} yet")
+        self.stream_id = stream_id
+        self.version = version
+
+
 class UnknownEventType(Exception):
     """A kind's `load_event` met a type that it does not know."""
 

@@ -12,6 +12,7 @@ from holdfast.eventstore.errors import VersionConflict
 from holdfast.eventstore.keys import dump_keys, fold_key
 from holdfast.eventstore.kinds import Append, EventMetadata, Metadata, Stream, StreamRef
 from holdfast.eventstore.rows import STREAM_COLUMNS, absent, dump_json, dump_metadata, load_stream
+from holdfast.eventstore.snapshots import write_snapshots
 
 _READ = f"SELECT {STREAM_COLUMNS} FROM streams WHERE stream_id = ANY($1) ORDER BY stream_id"
 
@@ -64,7 +65,8 @@ async def lock_streams(tx: Transaction, refs: Sequence[StreamRef]) -> dict[str, 
 async def append(
     tx: Transaction, appends: Sequence[Append], metadata: Metadata, *, recorded_at: datetime | None = None
 ) -> dict[str, Stream[Any]]:
-    """Store events, fold them into their streams and queue them for publishing: two statements.
+    """Store events, fold them into their streams and queue them for publishing: two statements, and a third when a
+    stream reaches a snapshot.
 
     Returns the changed streams by id as they are now. `recorded_at` (aware; now when None) is the time of every event
     and the `created_at` of every new stream. Appends without events do nothing. Raises `VersionConflict` unless every
@@ -79,6 +81,7 @@ async def append(
         raise ValueError("a stream stands twice in one append")
     await _write_streams(tx, ordered, changed, at)
     await _write_events(tx, ordered, metadata, at)
+    await write_snapshots(tx, ordered)
     return changed
 
 

@@ -1,4 +1,4 @@
-"""asyncpg's exceptions as the event store's: did PostgreSQL fail, was it busy, is a value wrong, or the statement?"""
+"""asyncpg's exceptions as the event store's: did PostgreSQL fail, was it busy, or is the statement wrong?"""
 
 from __future__ import annotations
 
@@ -11,16 +11,12 @@ from holdfast.eventstore.errors import (
     Deadlock,
     LockTimeout,
     StatementCancelled,
-    ValueRefused,
 )
 
-_OURS: tuple[tuple[type[Exception], type[Exception]], ...] = (
+_BUSY: tuple[tuple[type[Exception], type[Exception]], ...] = (
     (asyncpg.LockNotAvailableError, LockTimeout),
     (asyncpg.DeadlockDetectedError, Deadlock),
     (asyncpg.QueryCanceledError, StatementCancelled),
-    # Class 22, and what asyncpg raises itself when it cannot encode an argument.
-    (asyncpg.DataError, ValueRefused),
-    (asyncpg.ProgramLimitExceededError, ValueRefused),
 )
 # Connection errors, a server that starts, stops or is full, and sessions that it ended.
 _UNAVAILABLE = (
@@ -41,7 +37,7 @@ def translated(error: Exception, *, closed: bool, committing: bool = False, depe
 
     `closed`: the connection is; `committing`: the error came out of COMMIT.
     """
-    for theirs, ours in _OURS:
+    for theirs, ours in _BUSY:
         if isinstance(error, theirs):
             return ours(str(error))
     if closed or isinstance(error, _UNAVAILABLE):

@@ -18,7 +18,7 @@ from holdfast.eventstore.reading import folded
 from holdfast.eventstore.rows import EVENT_COLUMNS, STREAM_COLUMNS, absent, load_event
 from holdfast.eventstore.translation import translated
 
-What = Literal["kind", "version", "state", "recent_keys", "owner", "created_at", "event", "stream"]
+What = Literal["kind", "version", "state", "recent_keys", "owner", "created_at", "event", "stream", "snapshot"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,7 +26,7 @@ class Difference:
     """One thing about a stream that its events do not bear out: what is stored, and what the events give.
 
     `stream`: events without a row in `streams`, or the reverse; `event`: a version out of order, or one that cannot
-    be read; `kind`: no kind of that name was given.
+    be read; `kind`: no kind of that name was given; `snapshot`: one at `[version, state]` that the events do not give.
     """
 
     stream_id: str
@@ -67,7 +67,10 @@ async def verify(
             events = connection.cursor(
                 f"SELECT {EVENT_COLUMNS} FROM events ORDER BY stream_id, version", prefetch=_PREFETCH
             )
-            async for difference in _compare(known, _Rows(streams), _Rows(events), counts):
+            snapshots = connection.cursor(
+                "SELECT stream_id, version, state FROM snapshots ORDER BY stream_id, version", prefetch=_PREFETCH
+            )
+            async for difference in _compare(known, _Rows(streams), _Rows(events), _Rows(snapshots), counts):
                 counts.differences += 1
                 yield difference
     except CLIENT_ERRORS as error:
@@ -98,26 +101,35 @@ class _Rows:
 
 
 async def _compare(
-    known: dict[str, Kind[Any, Any]], streams: _Rows, events: _Rows, counts: Verification
+    known: dict[str, Kind[Any, Any]], streams: _Rows, events: _Rows, snapshots: _Rows, counts: Verification
 ) -> AsyncIterator[Difference]:
-    while ahead := [row["stream_id"] for row in (await streams.peek(), await events.peek()) if row is not None]:
+    while ahead := [
+        row["stream_id"] for rows in (streams, events, snapshots) if (row := await rows.peek()) is not None
+    ]:
         stream_id = min(ahead)
         counts.streams += 1
         row = await streams.take(stream_id)
-        refolded = await _refold(known.get(stream_id.partition("-")[0]), stream_id, events, counts)
+        wrong: list[Difference] = []
+        refolded = await _refold(known.get(stream_id.partition("-")[0]), stream_id, events, snapshots, wrong, counts)
         if isinstance(refolded, Difference):
             yield refolded
         elif row is None or not refolded.exists:
             yield Difference(stream_id, "stream", row["version"] if row else None, refolded.version)
         else:
-            for difference in _differences(row, refolded):
+            for difference in [*_differences(row, refolded), *wrong]:
                 yield difference
 
 
 async def _refold(
-    kind: Kind[Any, Any] | None, stream_id: str, events: _Rows, counts: Verification
+    kind: Kind[Any, Any] | None,
+    stream_id: str,
+    events: _Rows,
+    snapshots: _Rows,
+    wrong: list[Difference],
+    counts: Verification,
 ) -> Stream[Any] | Difference:
-    """The stream from its events, all of which are taken, or what stands in the way of folding them."""
+    """The stream from its events, all of which are taken, or what stands in the way of folding them. Its snapshots are
+    compared on the way, and `wrong` gets what differs."""
     so_far: Stream[Any] | Difference = (
         absent(kind, stream_id)
         if kind
@@ -127,7 +139,26 @@ async def _refold(
         counts.events += 1
         if isinstance(so_far, Stream):
             so_far = _following(so_far, load_event(row))
+            if isinstance(so_far, Stream):
+                wrong += await _wrong_snapshots(so_far, snapshots)
+    while snapshot := await snapshots.take(stream_id):
+        wrong.append(Difference(stream_id, "snapshot", _of_snapshot(snapshot), None))
     return so_far
+
+
+async def _wrong_snapshots(stream: Stream[Any], snapshots: _Rows) -> list[Difference]:
+    """The stream's snapshots up to its version, which are taken, without the one that is as the stream is."""
+    wrong = []
+    while (row := await snapshots.peek()) and row["stream_id"] == stream.stream_id and row["version"] <= stream.version:
+        await snapshots.take(stream.stream_id)
+        refolded = [stream.version, _as_stored(stream.kind.dump_state(stream.state))]
+        if _of_snapshot(row) != refolded:
+            wrong.append(Difference(stream.stream_id, "snapshot", _of_snapshot(row), refolded))
+    return wrong
+
+
+def _of_snapshot(row: asyncpg.Record) -> list[Any]:
+    return [row["version"], orjson.loads(row["state"])]
 
 
 def _following(stream: Stream[Any], event: RecordedEvent) -> Stream[Any] | Difference:

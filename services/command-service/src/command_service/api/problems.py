@@ -15,7 +15,7 @@ from command_service.handlers.sessions import InvalidCredentials
 from command_service.handlers.sign_in_attempts import SignInDelayed
 from holdfast.contracts.consistency import ConsistencyTokenInvalid
 from holdfast.contracts.cursors import CursorInvalid
-from holdfast.eventstore import DatabaseBusy, KeyReused, StreamUnknown, ValueRefused, VersionConflict
+from holdfast.eventstore import DatabaseBusy, KeyReused, SnapshotMissing, StreamUnknown, ValueRefused, VersionConflict
 from holdfast.service.problems import Problem, problem_response
 
 
@@ -104,6 +104,9 @@ def problem_of(error: Exception) -> Problem:
             return Problem(412, "version-mismatch", _mismatch(error))
         case KeyReused():
             return Problem(422, "idempotency-key-reused", "this Idempotency-Key was used for another request")
+        case SnapshotMissing():
+            # Neutral to the gateway's breaker: nothing is wrong, the snapshots of old streams are being filled.
+            return Problem(503, "overloaded", str(error), headers={"Retry-After": str(error.retry_after_s)})
         case ValueRefused():
             return Problem(422, "invalid", "the request holds a value that cannot be stored or looked for")
         case StreamUnknown():
@@ -154,6 +157,7 @@ _MAPPED = (
     SignInDelayed,
     StreamUnknown,
     ValueRefused,
+    SnapshotMissing,
     CursorInvalid,
     ConsistencyTokenInvalid,
     DatabaseBusy,

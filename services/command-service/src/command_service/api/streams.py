@@ -1,4 +1,4 @@
-"""Any aggregate's history and its state at any version, for administrators."""
+"""Any aggregate's history and its state at any version, for administrators. The first page has the newest events."""
 
 import re
 from typing import Annotated, Final
@@ -10,6 +10,7 @@ from command_service.api.answers import read_answer
 from command_service.api.events import audited
 from command_service.api.requests import AdminsOnly, FromParts, query_of, read_token, time_left
 from command_service.handlers.reading import read_history
+from holdfast.contracts.cursors import decode_version_cursor, encode_version_cursor
 from holdfast.contracts.query_parameters import StreamParameters
 from holdfast.eventstore import StreamUnknown
 
@@ -25,13 +26,16 @@ async def get_stream(
 ) -> Response:
     if not _STREAM_ID.fullmatch(stream_id):
         raise StreamUnknown(stream_id)
-    found = await read_history(parts.database, time_left(), stream_id, asked.at_version)
-    stream = found.stream
+    scope = {"list": "stream", "stream_id": stream_id, "at_version": asked.at_version}
+    before = None if asked.cursor is None else decode_version_cursor(asked.cursor, scope)
+    found = await read_history(parts.database, time_left(), stream_id, asked.at_version, before, asked.limit)
+    first = found.events[0].version if found.events else 1
     return read_answer(
         {
-            "stream_id": stream.stream_id,
-            "version": stream.version,
-            "state": stream.kind.dump_state(stream.state),
+            "stream_id": stream_id,
+            "version": found.version,
+            "state": found.state,
             "events": [audited(event) for event in found.events],
+            "next_cursor": encode_version_cursor(first, scope) if first > 1 else None,
         }
     )

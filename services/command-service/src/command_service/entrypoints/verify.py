@@ -19,7 +19,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """The exit code. Differences go to stdout, a line each; progress and the summary to stderr."""
     parser = argparse.ArgumentParser(
         prog="holdfast-verify",
-        description="Recompute the state, version, owner and keys of every stream from its events.",
+        description="Recompute the state, version, owner, keys and snapshots of every stream from its events.",
         epilog=_EPILOG,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )

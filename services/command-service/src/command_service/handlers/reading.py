@@ -20,13 +20,11 @@ from holdfast.eventstore import (
     StreamUnknown,
     Transaction,
     history,
+    newest_events,
     read_stream,
     state_at,
 )
 from holdfast.resilience.deadline import Deadline
-
-MAX_STREAM_EVENTS = 10_000
-"""Most events in one answer of a stream's history; the newest are given (a hot product has one for each sale)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,10 +37,19 @@ class PricedCart:
 
 
 @dataclass(frozen=True, slots=True)
-class StreamHistory:
-    """A stream at a version, and the events that led there, oldest first."""
+class OrderHistory:
+    """An order's stream, and some of its events, oldest first."""
 
     stream: Stream[Any]
+    events: list[RecordedEvent]
+
+
+@dataclass(frozen=True, slots=True)
+class StreamHistory:
+    """A stream's state at a version as it is stored, and some of the events that led there, oldest first."""
+
+    version: int
+    state: dict[str, Any]
     events: list[RecordedEvent]
 
 
@@ -76,15 +83,21 @@ async def read_order(
 
 async def read_order_history(
     database: Database, deadline: Deadline, owner: str | None, order_id: OrderId, after_version: int, limit: int
-) -> StreamHistory:
+) -> OrderHistory:
     """Up to `limit` events of the owner's order (None: whoever's) above a version. Raises Refused(OrderUnknown)."""
     async with database.transaction(deadline) as tx:
         stream, _ = await _own_order(tx, owner, order_id)
-        return StreamHistory(stream, await history(tx, stream.stream_id, after_version + 1, stream.version, limit))
+        return OrderHistory(stream, await history(tx, stream.stream_id, after_version + 1, stream.version, limit))
 
 
-async def read_history(database: Database, deadline: Deadline, stream_id: str, at_version: int | None) -> StreamHistory:
-    """Any stream as it was at a version, its newest if None or beyond. Raises StreamUnknown."""
+async def read_history(
+    database: Database, deadline: Deadline, stream_id: str, at_version: int | None, before: int | None, limit: int
+) -> StreamHistory:
+    """Any stream as it was at a version, its newest if None or beyond, with the last events up to it that are below
+    version `before`: at most `limit`, fewer where they are large. The work is bounded however long the stream is.
+
+    Raises StreamUnknown, and SnapshotMissing (see `state_at`).
+    """
     name, _, identity = stream_id.partition("-")
     kind: Kind[Any, Any] | None = KIND_OF_NAME.get(name)
     if kind is None:
@@ -93,10 +106,11 @@ async def read_history(database: Database, deadline: Deadline, stream_id: str, a
         stream: Stream[Any] = await read_stream(tx, (kind, identity))
         if not stream.exists:
             raise StreamUnknown(stream_id)
-        if at_version is not None and at_version < stream.version:
-            stream = await state_at(tx, kind, identity, at_version)
-        first = max(1, stream.version - MAX_STREAM_EVENTS + 1)
-        return StreamHistory(stream, await history(tx, stream_id, first, stream.version))
+        version = stream.version if at_version is None else min(at_version, stream.version)
+        state = stream.state if version == stream.version else await state_at(tx, kind, stream_id, version)
+        last = version if before is None else min(version, before - 1)
+        events = await newest_events(tx, stream_id, last, limit)
+        return StreamHistory(version, kind.dump_state(state), events)
 
 
 async def _own_order(tx: Transaction, owner: str | None, order_id: OrderId) -> tuple[Stream[Any], ExistingOrder]:
