@@ -71,7 +71,8 @@ _CART: Final = (
     ),
     Route(
         "DELETE", "/api/cart/items/{product_id}", "remove_from_cart", "Remove a line", "shop", "command-service",
-        CALLERS, http.CartVersion, conditional=True, any_part=True, codes=_REUSED | {412: (_UNMATCHED,)},
+        CALLERS, http.CartVersion, conditional=True, any_part=True,
+        codes=_REUSED | {404: ("line-unknown",), 412: (_UNMATCHED,)},
     ),
     Route(
         "DELETE", "/api/cart", "clear_cart", "Empty the cart", "shop", "command-service", CALLERS, http.CartVersion,
