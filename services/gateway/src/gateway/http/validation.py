@@ -10,7 +10,6 @@ from typing import Any, Final
 from urllib.parse import quote
 
 from pydantic import BaseModel, ValidationError
-from pydantic_core import from_json
 from starlette.types import Scope
 
 from gateway.call import Call, Header
@@ -75,15 +74,15 @@ def validated_call(
 
 
 def validated_body(route: Route, raw: bytes) -> BaseModel | None:
-    """The body's model; None for a route without a body. Raises Problem 400 `malformed`, 422 `invalid`."""
+    """The body's model; None for a route without a body.
+
+    Raises InputInvalid for a body beyond the bounds, whether or not it is JSON, else Problem 400 `malformed` or 422.
+    """
     if route.body is None:
         return None
     try:
         require_plain_json(raw)
         return route.body.model_validate_json(raw)
-    except InputInvalid:
-        _require_json(raw)
-        raise
     except ValidationError as error:
         found: list[Any] = error.errors(include_url=False, include_context=False, include_input=False)
         raise validation_problem([{**one, "loc": ("body", *one["loc"])} for one in found[:_MOST_ERRORS]]) from error
@@ -133,11 +132,3 @@ def _consistency_token(fields: HeaderFields) -> str | None:
         return ", ".join(values) if decode_consistency(values) else None
     except ConsistencyTokenInvalid as error:
         raise Problem(400, "consistency-token-invalid", error.reason) from error
-
-
-def _require_json(raw: bytes) -> None:
-    """Raises Problem 400 `malformed` for bytes that are no JSON at all, whatever else is wrong with them."""
-    try:
-        from_json(raw)
-    except ValueError as error:
-        raise Problem(400, "malformed", "the body is not valid JSON") from error
