@@ -80,7 +80,7 @@ async def test_a_number_that_is_none_is_422(shop: Any, quantity: bytes) -> None:
 
 
 @pytest.mark.parametrize(
-    "body", [b"", b"{", b"nope", b'{"a": 1,}', b"\xff\xfe", b'{"a": "\xff"}', b"[" * 16, b'{"a": "\\ud800"}']
+    "body", [b"", b"{", b"nope", b'{"a": 1,}', b"\xff\xfe", b'{"a": "\xff"}', b"[" * 60_000, b'{"a": "\\ud800"}']
 )
 async def test_what_is_no_json_is_400(shop: Any, body: bytes) -> None:
     answer = await shop.call("POST", "/api/cart/items", "guest", content=body, headers=JSON)
@@ -94,7 +94,6 @@ async def test_what_is_no_json_is_400(shop: Any, body: bytes) -> None:
         b'{"product_id": "A", "quantity": ' + b"9" * 4_001 + b"}",
         b'{"product_id": [' + b"1," * 1_001 + b"1]}",
         b"[" * 30_000 + b"]" * 30_000,
-        b"[" * 60_000,
         b"1" * 60_000,
     ],
 )

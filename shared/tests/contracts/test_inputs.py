@@ -145,7 +145,7 @@ def test_json_may_nest_16_levels_and_hold_1000_members() -> None:
 @pytest.mark.parametrize(
     ("body", "what"),
     [
-        (b"[" * 17, "16 levels"),
+        (b"[" * 17 + b"]" * 17, "16 levels"),
         (b'{"a":' * 17 + b"1" + b"}" * 17, "16 levels"),
         (b"[" * 30_000 + b"]" * 30_000, "members"),
         (json.dumps(list(range(MAX_MEMBERS + 1))).encode(), "members"),
@@ -176,3 +176,10 @@ def test_json_is_measured_in_linear_time(unit: bytes, start: bytes) -> None:
             require_plain_json(body)
 
     assert seconds(measure) < ONE_CALL_S
+
+
+@pytest.mark.parametrize("body", [b"[" * 17, b"[" * 60_000, b"{" * 2_000 + b"}" * 1_999, b"[" * 17 + b"}" * 17])
+def test_brackets_that_do_not_match_are_no_json(body: bytes) -> None:
+    with pytest.raises(InputInvalid) as refused:
+        require_plain_json(body)
+    assert (refused.value.status, refused.value.code) == (400, "malformed")

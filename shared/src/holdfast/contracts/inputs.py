@@ -94,7 +94,8 @@ _LONG_NUMBER: Final = b"0" * (MAX_NUMBER_LENGTH + 1)
 def require_plain_json(body: bytes) -> None:
     """Refuse a JSON body that is deeper, larger or has longer numbers than any of API.md, before it is parsed.
 
-    Whether it is JSON at all is for the parser to say. Raises InputInvalid with the pointer of the whole body, "".
+    Whether it is JSON is for the parser to say, but for brackets that do not match: 400 `malformed`. Raises
+    InputInvalid with the pointer of the whole body, "".
     """
     openings = body.count(b"[") + body.count(b"{")
     plain = openings <= MAX_DEPTH and openings + body.count(b",") <= MAX_MEMBERS
@@ -104,6 +105,8 @@ def require_plain_json(body: bytes) -> None:
     if _LONG_NUMBER in outside.translate(_NUMBERS_AS_ZEROS):
         raise InputInvalid(("", f"a number has at most {MAX_NUMBER_LENGTH} characters"))
     structure = outside.translate(None, _NOT_STRUCTURE)
+    if structure.count(b"[") != structure.count(b"]") or structure.count(b"{") != structure.count(b"}"):
+        raise InputInvalid(("", "the body is not valid JSON"), status=400, code="malformed")
     if structure.count(b"[") + structure.count(b"{") + structure.count(b",") > MAX_MEMBERS:
         raise InputInvalid(("", f"a body has at most {MAX_MEMBERS:,} members and elements in all"))
     if _depth(structure) > MAX_DEPTH:

@@ -18,7 +18,6 @@ from gateway.http.rate_limits import address_of
 from gateway.routing import PARTS, Lane, Route
 from holdfast.contracts.consistency import ConsistencyTokenInvalid, decode_consistency
 from holdfast.contracts.inputs import (
-    InputInvalid,
     parse_idempotency_key,
     parse_if_match,
     require_plain_json,
@@ -76,7 +75,7 @@ def validated_call(
 def validated_body(route: Route, raw: bytes) -> BaseModel | None:
     """The body's model; None for a route without a body.
 
-    Raises InputInvalid for a body beyond the bounds, whether or not it is JSON, else Problem 400 `malformed` or 422.
+    Raises InputInvalid for a body beyond the bounds, Problem 400 `malformed` or 422 for any other that is not valid.
     """
     if route.body is None:
         return None
