@@ -13,8 +13,8 @@ from holdfast.resilience.addresses import DnsName
 from holdfast.resilience.clock import FakeClock
 
 BREAKER = {
-    "from": "command-service", "to": "postgresql", "replica": None, "breaker": "closed", "in_flight": 1, "limit": 16,
-    "error_rate": 0.0, "p99_ms": None,
+    "from": "command-service", "to": "postgresql", "replica": None, "group": None, "breaker": "closed", "in_flight": 1,
+    "limit": 16, "error_rate": 0.0, "p99_ms": None,
 }  # fmt: skip
 COMMAND = {
     "service": "command-service", "replica": "command-1", "state": "up", "since": "2026-01-01T00:00:00Z",

@@ -2,6 +2,7 @@
 
 import pytest
 
+from holdfast.resilience.breaker import CircuitBreaker
 from holdfast.resilience.client import OutboundClient
 from holdfast.resilience.deadline import Deadline
 from holdfast.resilience.dependencies import Dependencies
@@ -22,7 +23,7 @@ async def test_status_has_a_line_for_each_replica_and_store() -> None:
     dependencies, _, guard = make()
     async with guard(Deadline.after(1)):
         lines = [line.as_json() for line in dependencies.status()]
-    fresh = {"breaker": "closed", "error_rate": 0.0, "p99_ms": None}
+    fresh = {"group": None, "breaker": "closed", "error_rate": 0.0, "p99_ms": None}
     assert lines == [
         {"from": "gateway", "to": "query-service", "replica": "127.0.0.1:1", "in_flight": 0, "limit": 32, **fresh},
         {"from": "gateway", "to": "query-service", "replica": "127.0.0.1:2", "in_flight": 0, "limit": 32, **fresh},
@@ -30,19 +31,52 @@ async def test_status_has_a_line_for_each_replica_and_store() -> None:
     ]
 
 
-def test_a_dependency_is_healthy_while_one_breaker_of_it_is_not_open() -> None:
+def fail(breaker: CircuitBreaker) -> None:
+    for _ in range(7):
+        breaker.acquire().failure()
+
+
+def test_a_group_has_a_line_while_its_breaker_is_not_closed() -> None:
+    dependencies, client, _ = make()
+    client.groups["browse"].acquire().success()
+    fail(client.groups["search"])
+    lines = [line.as_json() for line in dependencies.status() if line.group is not None]
+    assert lines == [
+        {"from": "gateway", "to": "query-service", "replica": None, "group": "search", "breaker": "open",
+         "in_flight": 0, "limit": 32, "error_rate": 1.0, "p99_ms": None}
+    ]  # fmt: skip
+
+
+def test_a_service_is_healthy_while_a_replica_is_in_rotation_and_a_group_is_called() -> None:
     dependencies, client, guard = make()
     heard: list[tuple[str, str, str]] = []
     dependencies.add_listener(lambda *change: heard.append(change))
     one, two = client.replicas.current()
-    for breaker in (one.breaker, guard.breaker):
-        for _ in range(7):
-            breaker.acquire().failure()
+    fail(one.breaker)
+    fail(guard.breaker)
     assert dependencies.healthy("query-service")
     assert not dependencies.healthy("postgresql")
-    for _ in range(7):
-        two.breaker.acquire().failure()
+    for breaker in [client.groups[group] for group in ("search", "browse")]:
+        assert dependencies.healthy("query-service")
+        fail(breaker)
     assert not dependencies.healthy("query-service")
-    assert [name for name, _, _ in heard] == ["query-service 127.0.0.1:1", "postgresql", "query-service 127.0.0.1:2"]
+    client.groups["browse"].close()
+    assert dependencies.healthy("query-service")
+    for _ in range(3):
+        two.probe_missed()  # one is put back for it
+    assert dependencies.healthy("query-service")
+    for _ in range(3):
+        one.probe_missed()
+    assert not dependencies.healthy("query-service")
+    assert [(name.removeprefix("query-service "), new) for name, _, new in heard] == [
+        ("127.0.0.1:1", "open"),
+        ("postgresql", "open"),
+        ("search", "open"),
+        ("browse", "open"),
+        ("browse", "closed"),
+        ("127.0.0.1:2", "open"),
+        ("127.0.0.1:1", "closed"),
+        ("127.0.0.1:1", "open"),
+    ]
     with pytest.raises(KeyError):
         dependencies.healthy("kafka")

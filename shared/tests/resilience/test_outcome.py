@@ -14,9 +14,9 @@ from holdfast.resilience.settings import CHARGE, CHECKOUT, READ
     ("status", "retry_after", "outcome"),
     [
         (200, False, Outcome.SUCCESS),
-        (404, False, Outcome.SUCCESS),
-        (409, True, Outcome.SUCCESS),
-        (425, False, Outcome.SUCCESS),
+        (304, False, Outcome.SUCCESS),
+        *((status, False, Outcome.NEUTRAL) for status in (400, 401, 402, 403, 404, 409, 412, 414, 422, 425, 499)),
+        (409, True, Outcome.NEUTRAL),
         (429, True, Outcome.NEUTRAL),
         (429, False, Outcome.NEUTRAL),
         (503, True, Outcome.NEUTRAL),
@@ -27,7 +27,7 @@ from holdfast.resilience.settings import CHARGE, CHECKOUT, READ
     ],
 )
 def test_an_answer_counts_by_its_status(status: int, retry_after: bool, outcome: Outcome) -> None:
-    assert of_status(status, retry_after=retry_after) is outcome
+    assert of_status(status, retry_after) is outcome
 
 
 def test_an_error_is_a_failure_and_a_cancellation_is_neutral() -> None:

@@ -44,7 +44,7 @@ async def probed(server: Serve) -> AsyncIterator[Probed]:
     await one.prober.stop()
 
 
-async def test_three_unanswered_probes_open_the_breaker_and_a_good_one_lets_it_half_open(
+async def test_three_unanswered_probes_lose_a_replica_and_the_only_one_is_back_with_the_next_answer(
     server: Serve, probed: Probed
 ) -> None:
     server.alive = False
@@ -58,7 +58,7 @@ async def test_three_unanswered_probes_open_the_breaker_and_a_good_one_lets_it_h
     assert probed.state == "open"
     server.alive = True
     await probed.prober.round()
-    assert probed.state == "half-open"
+    assert probed.state == "closed"
 
 
 async def test_a_refused_connection_is_a_miss(server: Serve, probed: Probed) -> None:

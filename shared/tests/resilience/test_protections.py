@@ -173,7 +173,7 @@ async def test_without_a_breaker_every_call_goes_out_and_its_state_is_shown_all_
         switch_off("breaker")
         assert (await get(client, ONCE)).status == 500
         assert len(server.seen) == reached + 1
-        assert client.replicas.current()[0].breaker.state == "open"
+        assert client.groups["all"].state == "open"
         switch_off()
         with pytest.raises(DependencyUnavailable, match="breaker-open"):
             await get(client, ONCE)
@@ -211,11 +211,11 @@ async def test_without_probes_nobody_asks_and_the_breaker_half_opens_by_its_time
         asked = server.probes
         server.always(500)
         await ended(*(get(client, ONCE) for _ in range(8)))
-        assert client.replicas.current()[0].breaker.state == "open"
+        assert client.groups["all"].state == "open"
         server.always(200)
         await asyncio.sleep(0.1)
         assert [(await get(client)).status for _ in range(3)] == [200, 200, 200]
-        assert client.replicas.current()[0].breaker.state == "closed"
+        assert client.groups["all"].state == "closed"
         assert server.probes == asked
 
 
@@ -281,12 +281,28 @@ async def test_without_a_budget_a_call_still_ends_by_its_deadline(server: Serve,
         assert len(server.seen) in (2, 3)
 
 
+async def test_without_a_budget_a_lost_service_ends_the_repeats(server: Serve, switch_off: SwitchOff) -> None:
+    switch_off("retry-budget")
+    async with client_of(server) as client:
+
+        async def lost_meanwhile(_seen: Any) -> bytes:
+            for _ in range(3):
+                client.replicas.current()[0].probe_missed()
+            return b"HTTP/1.1 500 X\r\nContent-Length: 0\r\n\r\n"
+
+        server.answer = lost_meanwhile
+        assert (await get(client)).attempts == 1
+    assert len(server.seen) == 1
+
+
 async def test_without_a_budget_the_breaker_still_ends_the_repeats(server: Serve, switch_off: SwitchOff) -> None:
     server.always(500)
     switch_off("retry-budget")
     async with client_of(server, breaker=BreakerSettings(failures_in_a_row=2)) as client:
-        assert (await get(client)).status == 500
-    assert len(server.seen) == 2
+        await ended(*(get(client) for _ in range(2)))
+        with pytest.raises(DependencyUnavailable, match="breaker-open"):
+            await get(client)
+    assert len(server.seen) == 6  # three for each call that was let through
 
 
 async def test_without_deadlines_none_is_sent(server: Serve, switch_off: SwitchOff) -> None:

@@ -29,6 +29,11 @@ def break_it(replica: Replica) -> None:
         replica.breaker.acquire().failure()
 
 
+def lose(replica: Replica) -> None:
+    for _ in range(3):
+        replica.probe_missed()
+
+
 @pytest.mark.parametrize("count", [2, 3, 4])
 def test_healthy_replicas_share_evenly_even_when_calls_come_one_at_a_time(count: int) -> None:
     replicas = make(*(f"http://10.0.0.{number}:1" for number in range(count)))
@@ -83,18 +88,21 @@ def test_together_they_are_as_quick_as_the_quickest_that_takes_calls() -> None:
     assert replicas.pace_s == 0.08
     break_it(two)
     assert replicas.pace_s == 0.1
-    break_it(one)
+    lose(one)
+    lose(two)
     assert replicas.pace_s == math.inf
 
 
-def test_a_broken_replica_is_left_out_and_all_broken_is_an_error() -> None:
+def test_a_broken_replica_is_left_out_and_all_lost_is_an_error() -> None:
     clock = FakeClock()
     replicas = make("http://a:1", "http://b:1", clock=clock)
     one, two = replicas.current()
     break_it(one)
     assert {replicas.pick().name for _ in range(50)} == {"b:1"}
     replicas.require()
-    break_it(two)
+    lose(one)
+    assert {replicas.pick().name for _ in range(50)} == {"b:1"}
+    lose(two)
     with pytest.raises(DependencyUnavailable) as caught:
         replicas.pick()
     assert (caught.value.dependency, caught.value.reason, caught.value.retry_after_s) == ("query", "breaker-open", 1)
@@ -180,7 +188,7 @@ def test_listeners_hear_of_replicas_still_to_come() -> None:
     replicas.add_listener(lambda *change: heard.append(change))
     replicas.update(NAME, ("http://b:1",))
     for replica in replicas.current():
-        break_it(replica)
+        lose(replica)
     assert heard == [("query a:1", "closed", "open"), ("query b:1", "closed", "open")]
 
 

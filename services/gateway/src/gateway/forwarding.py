@@ -70,7 +70,7 @@ class Forwarder:
 
     async def _ask_command(self, call: Call) -> Answer:
         lane = Lane.READS if call.route.reads else call.route.lane
-        self._command.replicas.require()  # nobody there: say so before waiting for a place
+        self._command.require(call.route.group)  # nobody there: say so before waiting for a place
         async with self._lanes[lane].slot(call.deadline):
             answer = await self._ask(self._command, call, call.deadline, call.consistency_token)
         return _good(answer, self._command.name)
@@ -168,6 +168,7 @@ class Forwarder:
             content=call.body,
             deadline=deadline,
             policy=budget.with_token if waits and budget.with_token else budget.policy,
+            group=call.route.group,
         )
 
     def _fell_back(self, call: Call, place: str) -> None:

@@ -13,7 +13,9 @@ from holdfast.resilience.outcome import Outcome
 
 
 class OutboundMetrics:
-    """Attempts by dependency and replica, their time, and each replica's breaker (0 closed, 1 half-open, 2 open)."""
+    """Attempts by dependency and replica, their time, and each breaker (0 closed, 1 half-open, 2 open): a replica's is
+    named `service host:port`, a route group's `service group`.
+    """
 
     def __init__(self, registry: CollectorRegistry) -> None:
         self._attempts = Counter(
@@ -47,7 +49,7 @@ class OutboundMetrics:
 
 
 class PaceMetrics(Collector):
-    """How quickly each replica answers its probes, read when it is asked for: who gets hardly a call, and why."""
+    """How quickly each replica answers its probes, and who is out of rotation why, read when it is asked for."""
 
     def __init__(self, *clients: OutboundClient) -> None:
         self._clients = clients
@@ -58,10 +60,23 @@ class PaceMetrics(Collector):
             "The slowest of a replica's latest probes, at least what counts as quick",
             labels=["dependency", "replica"],
         )
+        ejected = GaugeMetricFamily(
+            "outbound_replicas_ejected",
+            "Replicas out of rotation, or on trial, for what their calls did: never more than half",
+            labels=["dependency"],
+        )
+        lost = GaugeMetricFamily("outbound_replicas_lost", "Replicas that miss their probes", labels=["dependency"])
+        not_closed = GaugeMetricFamily(
+            "outbound_groups_open", "Groups of routes whose breaker is not closed", labels=["dependency"]
+        )
         for client in self._clients:
             for replica in client.replicas.current():
                 slowest.add_metric([client.name, replica.name], replica.pace.slowest_s)
-        yield slowest
+            breakers = [replica.breaker for replica in client.replicas.current()]
+            lost.add_metric([client.name], sum(one.lost for one in breakers))
+            ejected.add_metric([client.name], sum(one.state != CLOSED and not one.lost for one in breakers))
+            not_closed.add_metric([client.name], sum(one.state != CLOSED for one in client.groups.values()))
+        yield from (slowest, ejected, lost, not_closed)
 
 
 class AdmissionMetrics(Collector):

@@ -29,12 +29,13 @@ class ServiceState(Answer):
 
 
 class DependencyState(Answer):
-    """One breaker: a replica of a service, or a store."""
+    """One breaker: of a replica, of a store, or of a group of routes (only while it is not closed)."""
 
     from_: str = Field(alias="from")
     to: str
     replica: str | None
-    breaker: str
+    group: str | None
+    breaker: str = Field(description="closed, half-open or open; a replica's is open while it is ejected or lost")
     in_flight: int
     limit: int | None
     error_rate: float

@@ -21,6 +21,28 @@ from holdfast.service.tokens import Role
 
 Target = Literal["query-service", "command-service", "gateway"]
 KeyRule = Literal["required", "taken", "ignored"]
+Group = Literal[
+    "search",
+    "browse",
+    "recommendations",
+    "cart-view",
+    "cart",
+    "checkout",
+    "orders",
+    "order-history",
+    "cancellation",
+    "profile-view",
+    "profile",
+    "sign-in",
+    "registration",
+    "admin-lists",
+    "admin-products",
+    "shipping",
+    "streams",
+    "operation",
+]
+"""Routes that fail together: one breaker for each group and service (ADR 19). Reads stand apart from commands, and what
+one caller can make expensive from what all need. `operation` is answered by the gateway itself."""
 ANYONE: Final[frozenset[Role] | None] = None  # no token needed
 CALLERS: Final[frozenset[Role] | None] = frozenset({"guest", "customer", "admin"})
 REGISTERED: Final[frozenset[Role] | None] = frozenset({"customer", "admin"})
@@ -74,7 +96,7 @@ class Route:
     by status. also: other good statuses and their answers' models. conditional: If-Match is taken. any_part: a part
     that cannot name anything is passed on, since this call has an answer to it. cache: how long answers are kept, only
     for calls whose answer is the same for everybody. priority: who is served first when not
-    all can be; None: served whatever else there is to do.
+    all can be; None: served whatever else there is to do. group: the routes whose failures close this one's way.
     """
 
     method: str
@@ -98,6 +120,7 @@ class Route:
     waits_for_tokens: bool = False
     lane: Lane = Lane.COMMANDS
     priority: Priority | None = Priority.CART
+    group: Group = "operation"
     codes: Mapping[int, tuple[str, ...]] = field(default_factory=dict)
 
     @property

@@ -7,7 +7,7 @@ from holdfast.resilience.clock import Clock
 from holdfast.resilience.deadline import HEADER, Deadline, header_value
 from holdfast.resilience.errors import DeadlineExceeded, Reason
 from holdfast.resilience.limit import STALL_S, Limit
-from holdfast.resilience.outcome import FAILURE, NEUTRAL, SLOW, SUCCESS, Outcome, errors_are_failures, of_status
+from holdfast.resilience.outcome import NEUTRAL, SLOW, SUCCESS, Outcome, of_no_answer, of_status
 from holdfast.resilience.policy import CallPolicy
 from holdfast.resilience.protections import NAIVE_TIMEOUT_S, PROTECTIONS
 from holdfast.resilience.replicas import Replica
@@ -18,10 +18,11 @@ ATTEMPT_HEADER = "X-Attempt"
 
 @dataclass(slots=True)
 class Unanswered:
-    """An attempt without an answer, and why. fair: False when it says nothing about the replica (WireError)."""
+    """An attempt without an answer, why, and how it counts. fair: see WireError."""
 
     reason: Reason
     fair: bool = True
+    outcome: Outcome = NEUTRAL
 
 
 Ending = Answer | Unanswered
@@ -58,7 +59,7 @@ class Attempts:
         """Send a request to `replica` as attempt `number`; the permit of its breaker is settled whatever happens.
 
         `target` is the path with its query, headers keep their order. Raises DeadlineExceeded when there is no time to
-        begin, DependencyUnavailable when the breaker refuses.
+        begin, DependencyUnavailable when the breaker refuses, Unsendable; what raises counts as neutral.
         """
         given_s = deadline.remaining_s()
         timeout_s = policy.attempt_timeout_s if PROTECTIONS.on else NAIVE_TIMEOUT_S
@@ -84,9 +85,9 @@ class Attempts:
                 if error.broken_off and "probe" in PROTECTIONS.on:  # the next answered probe is what ends it
                     replica.pace.broke_off()
                 ending = Unanswered(error.reason, error.fair)
-            outcome = _judge(ending, policy, given_s, limit)
-        except BaseException as error:
-            permit.settle(errors_are_failures(error))
+            ending.outcome = outcome = _judge(ending, policy, given_s, limit)
+        except BaseException:  # cancelled, unsendable, or a fault of this process
+            permit.settle(NEUTRAL)
             raise
         permit.settle(outcome)
         if self._observe is not None:
@@ -99,12 +100,10 @@ def _judge(ending: Ending, policy: CallPolicy, given_s: float, limit: Limit) -> 
     if isinstance(ending, Answer) and ending.status < 400 and policy.classify is None:
         return SLOW if limit.slow else SUCCESS  # as nearly all are: nothing more to look at
     # One that timed out this late ran out while this process stood still, and says nothing about the replica.
-    fair = given_s >= policy.fair_s and limit.overdue_s < STALL_S
+    had_time = given_s >= policy.fair_s and limit.overdue_s < STALL_S
     if isinstance(ending, Unanswered):
-        return FAILURE if ending.fair and (fair or ending.reason != "timeout") else NEUTRAL
-    if ending.status == 504 and not fair:
-        return NEUTRAL  # the other side ran out of the same short time
+        return of_no_answer(ending.reason, fair=ending.fair, had_time=had_time)
     has_retry_after = "retry-after" in ending.headers
     if policy.classify is not None:
         return limit.judge(policy.classify(ending.status, has_retry_after))
-    return limit.judge(of_status(ending.status, retry_after=has_retry_after))
+    return of_status(ending.status, has_retry_after, had_time=had_time)

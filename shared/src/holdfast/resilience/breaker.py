@@ -1,4 +1,5 @@
-"""A circuit breaker for one replica or store: stops calls to what fails, and tries it again a few calls at a time.
+"""A circuit breaker for a replica, a route group or a store: stops calls to what fails, and tries it again a few calls
+at a time.
 
 The state (closed, open, half-open) and its listeners are pybreaker's; what it counts and times is out of play, since
 none of its calling methods is used (CORRECTNESS 28 lists why). This module decides when to move the one state machine.
@@ -8,13 +9,14 @@ Synchronous, for one event loop; time and chance are passed in.
 import random
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Self
 
 import pybreaker
 
 from holdfast.resilience.clock import SYSTEM_CLOCK, Clock
+from holdfast.resilience.deadline import Deadline
 from holdfast.resilience.errors import DependencyUnavailable, retry_after
 from holdfast.resilience.outcome import FAILURE, NEUTRAL, SLOW, SUCCESS, ClassifyError, Outcome, errors_are_failures
+from holdfast.resilience.permit import Permit
 from holdfast.resilience.protections import PROTECTIONS
 from holdfast.resilience.settings import BreakerSettings
 from holdfast.resilience.tally import Tally
@@ -24,55 +26,6 @@ CLOSED, OPEN, HALF_OPEN = pybreaker.STATE_CLOSED, pybreaker.STATE_OPEN, pybreake
 
 StateChanged = Callable[[str, str, str], None]
 """(breaker's name, old state, new state)"""
-
-
-class Permit:
-    """Leave to make one call. Settle it once, with its outcome; more often changes nothing.
-
-    `with permit:` settles it: what the block raises counts as `classify` says, cancellation as neutral. The block may
-    settle it sooner (an answer that is a failure); else its normal end is a success.
-    """
-
-    __slots__ = ("_breaker", "_classify", "_settled", "begun_s", "ends_s", "generation")
-
-    def __init__(
-        self, breaker: "CircuitBreaker", generation: int, begun_s: float, ends_s: float, classify: ClassifyError
-    ) -> None:
-        self._breaker = breaker
-        self._classify = classify
-        self._settled = False
-        self.generation = generation
-        self.begun_s = begun_s
-        self.ends_s = ends_s
-
-    def success(self) -> None:
-        self.settle(SUCCESS)
-
-    def failure(self) -> None:
-        self.settle(FAILURE)
-
-    def neutral(self) -> None:
-        """The call said nothing about the dependency (cancelled, shed, refused locally): the permit is given back."""
-        self.settle(NEUTRAL)
-
-    def settle(self, outcome: Outcome) -> None:
-        if not self._settled:
-            self._settled = True
-            self._breaker._settle(self, outcome)
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(self, _type: object, error: BaseException | None, _traceback: object) -> None:
-        if self._settled:
-            return
-        try:
-            if error is None:
-                self.success()
-            elif isinstance(error, Exception):
-                self.settle(self._classify(error))
-        finally:
-            self.neutral()  # cancelled: says nothing (CORRECTNESS 28)
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,6 +63,10 @@ def turn_away(_bad_rate: float) -> bool:
     return True
 
 
+def always() -> bool:
+    return True
+
+
 class CircuitBreaker:
     """Opens on a bad rate over a window, on bad calls in a row or on missed probes; half-opens after a
     jittered, growing time.
@@ -119,8 +76,9 @@ class CircuitBreaker:
     and to turn away from both would make an outage of it (ADR 9). While half-open a slow answer opens it again like a
     failure, and good ones close it.
 
-    With `waits_for_probe` it half-opens only after good probes as well. Only real calls close it. Results of calls
-    begun before the last change of state are dropped (a generation number, as in sony/gobreaker).
+    Calls open it only while it `may_open`, missed probes always. With `waits_for_probe` it half-opens only after good
+    probes as well. Only real calls close it. Results of calls begun before the last change of state are dropped (a
+    generation number, as in sony/gobreaker).
     """
 
     def __init__(
@@ -128,12 +86,15 @@ class CircuitBreaker:
         name: str,
         settings: BreakerSettings | None = None,
         *,
+        dependency: str | None = None,
         clock: Clock = SYSTEM_CLOCK,
         rng: Callable[[], float] = random.random,
         waits_for_probe: bool = False,
         better_elsewhere: BetterElsewhere = turn_away,
+        may_open: Callable[[], bool] = always,
     ) -> None:
         self.name = name
+        self.dependency = dependency or name  # which its refusals name
         self.in_flight = 0
         self.state: str = CLOSED  # or OPEN, HALF_OPEN: the machine's, at hand since every call asks several times
         self._settings = settings or BreakerSettings()
@@ -141,6 +102,7 @@ class CircuitBreaker:
         self._rng = rng
         self._waits_for_probe = waits_for_probe
         self._better_elsewhere = better_elsewhere
+        self._may_open = may_open
         self._machine = pybreaker.CircuitBreaker(name=name)
         self._tally = Tally(self._settings, clock)
         self._latencies = Latencies()
@@ -161,6 +123,11 @@ class CircuitBreaker:
         if self.state == OPEN:
             return self._may_half_open(now_s)
         return self._half_open_room(now_s)
+
+    @property
+    def lost(self) -> bool:
+        """Whether the latest probes were missed, so many in a row that nothing is expected of it."""
+        return self._missed_probes >= self._settings.missed_probes
 
     @property
     def bad_rate(self) -> float:
@@ -192,10 +159,28 @@ class CircuitBreaker:
         self.in_flight += 1
         return permit
 
+    def enter(self, deadline: Deadline) -> Permit | int:
+        """As `acquire`, but nothing is made for a call that finds it closed. Pass what this gives to `leave`, once."""
+        if self.state != CLOSED:
+            return self.acquire(lease_s=deadline.remaining_s() + self._settings.lease_margin_s)
+        self.in_flight += 1
+        return self._generation
+
+    def leave(self, entered: Permit | int, outcome: Outcome) -> None:
+        """The call that was begun with `enter` has ended so. How long it took is not kept."""
+        if isinstance(entered, Permit):
+            entered.settle(outcome)
+            return
+        self.in_flight -= 1
+        if outcome is not NEUTRAL and entered == self._generation:
+            self._tally.record(outcome)
+            if outcome is not SUCCESS and self._trips():
+                self._open()
+
     def require(self) -> None:
         """Raise what `acquire` would raise, without taking a permit."""
         if not self.admits:
-            raise DependencyUnavailable(self.name, retry_after_s=self.retry_after_s, reason="breaker-open")
+            raise DependencyUnavailable(self.dependency, retry_after_s=self.retry_after_s, reason="breaker-open")
 
     def probe_succeeded(self) -> None:
         """An active probe was answered: the breaker may half-open when its time is up and enough of them were in a row.
@@ -223,6 +208,16 @@ class CircuitBreaker:
             self._open()
         return True
 
+    def forget_probes(self) -> None:
+        """Nobody probes any more: it is not known to be lost."""
+        self._missed_probes = 0
+
+    def close(self) -> None:
+        """Let every call through again, whatever the last ones did; nothing of them is remembered."""
+        self._openings = 0
+        self._tally.clear()
+        self._enter(self._machine.close)
+
     def add_listener(self, changed: StateChanged) -> None:
         """Call `changed(name, old state, new state)` at each change, for metrics and logs. It must not raise."""
         self._machine.add_listener(_Announcer(self.name, changed))
@@ -237,7 +232,8 @@ class CircuitBreaker:
             p99_ms=self._latencies.percentile_ms(0.99),
         )
 
-    def _settle(self, permit: Permit, outcome: Outcome) -> None:
+    def settle(self, permit: Permit, outcome: Outcome) -> None:
+        """Called by the permit, once."""
         self.in_flight -= 1
         if permit.generation != self._generation:
             return  # begun in an older state: says nothing about this one
@@ -266,12 +262,12 @@ class CircuitBreaker:
             return
         self._successes += 1
         if self._successes >= self._settings.half_open_permits:
-            self._openings = 0
-            self._tally.clear()
-            self._enter(self._machine.close)
+            self.close()
 
     def _trips(self) -> bool:
-        return self._tally.failing or (self._tally.ailing and self._better_elsewhere(self._tally.bad_rate))
+        tally = self._tally
+        bad = tally.failing or (tally.ailing and self._better_elsewhere(tally.bad_rate))
+        return bad and self._may_open()
 
     def _open(self) -> None:
         doubled_s = self._settings.open_s * 2 ** min(self._openings, 20)  # bounded: hours of outage must not overflow

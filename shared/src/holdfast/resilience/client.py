@@ -1,4 +1,6 @@
-"""The one way out to another service: bulkhead, total deadline, retry, balancing, breaker, attempt timeout, wire."""
+"""The one way out to another service: bulkhead, total deadline, the route group's breaker, retry, balancing, the
+replica's breaker, attempt timeout, wire.
+"""
 
 import asyncio
 import random
@@ -7,19 +9,20 @@ from contextlib import suppress
 from functools import partial
 from typing import NoReturn
 
-import orjson
-
 from holdfast.resilience.addresses import DnsName, Resolver, parse_urls
 from holdfast.resilience.attempt import Attempts, Ending, Observe, Unanswered
+from holdfast.resilience.breaker import OPEN, StateChanged
 from holdfast.resilience.bulkhead import Bulkhead
 from holdfast.resilience.clock import SYSTEM_CLOCK, Clock
 from holdfast.resilience.deadline import Deadline
-from holdfast.resilience.errors import DeadlineExceeded, DependencyUnavailable
+from holdfast.resilience.errors import DeadlineExceeded, DependencyUnavailable, Unsendable
+from holdfast.resilience.outcome import NEUTRAL
 from holdfast.resilience.policy import CallPolicy
 from holdfast.resilience.probe import Prober
 from holdfast.resilience.protections import NAIVE_ATTEMPTS, NAIVE_PAUSE_S, PROTECTIONS
 from holdfast.resilience.replicas import Replica, Replicas
-from holdfast.resilience.retry import RetryBudget, backoff_s
+from holdfast.resilience.retry import RetryBudget, backoff_s, failed_harmlessly, met_itself, unsent, worth_repeating
+from holdfast.resilience.route_groups import EVERY_CALL, RouteGroups
 from holdfast.resilience.settings import ClientSettings
 from holdfast.resilience.wire import Answer, Header, Wire
 
@@ -53,6 +56,7 @@ class OutboundClient:
         self._rng = rng or random.Random()
         self._addresses = parse_urls(urls)
         self.replicas = Replicas(name, self._addresses, settings.breaker, settings.probe, clock=clock, rng=self._rng)
+        self.groups = RouteGroups(name, settings.breaker, clock=clock, rng=self._rng.random)
         self._budget = RetryBudget(settings.retry, clock=clock)
         self._wire = _wire(settings)  # the bulkhead bounds its connections too, unless it is switched off
         margin_s = settings.breaker.lease_margin_s
@@ -81,6 +85,23 @@ class OutboundClient:
         await self._prober.stop()
         await self._wire.close()
 
+    @property
+    def reachable(self) -> bool:
+        """Whether calls are made at all: some replica is in rotation, and some group's breaker is not open."""
+        in_rotation = any(replica.breaker.state != OPEN for replica in self.replicas.current())
+        return in_rotation and not self.groups.all_open
+
+    def require(self, group: str = EVERY_CALL) -> None:
+        """Raise DependencyUnavailable if a call of this group would not be made now."""
+        self.replicas.require()
+        self.groups[group].require()
+
+    def add_listener(self, changed: StateChanged) -> None:
+        """Hear of every replica's and every group's changes. A replica's breaker is named `service host:port`, a
+        group's `service group`."""
+        self.replicas.add_listener(changed)
+        self.groups.add_listener(changed)
+
     async def request(
         self,
         method: str,
@@ -88,34 +109,46 @@ class OutboundClient:
         *,
         deadline: Deadline,
         policy: CallPolicy,
+        group: str = EVERY_CALL,
         query: str = "",
         headers: Iterable[Header] = (),
         content: bytes = b"",
     ) -> Answer:
         """Send a request and read the whole answer, whatever its status, within the deadline.
 
-        `path` and `query` are sent as they are (percent-encoded already). X-Request-Timeout-Ms is set here, on a
-        repeat `X-Attempt: 2` too: they are not to be among the `headers`. Not idempotent by itself:
-        `policy.repeatable` says whether a repeat is harmless. Raises DeadlineExceeded (the time for the request is
-        over), BulkheadFull, or DependencyUnavailable with its reason (no replica took or answered it).
+        `group` names the routes whose failures are to close this call's way. `path`, which begins with a slash, and
+        `query` are sent as they are (percent-encoded already). X-Request-Timeout-Ms is set here, on a repeat
+        `X-Attempt: 2` too: they are not to be among the `headers`. Not idempotent by itself: `policy.repeatable` says
+        whether a repeat is harmless. Raises DeadlineExceeded (the time for the request is over), BulkheadFull,
+        DependencyUnavailable with its reason (no replica took or answered it), or Unsendable.
         """
+        if not path.startswith("/"):
+            raise Unsendable("its path does not begin with a slash")
         deadline.require(self.name)
         target = f"{path}?{query}" if query else path
         sent = tuple(headers)
         if not self.bulkhead.enter_at_once():
-            self.replicas.require()  # nobody to send it to: say so at once, without waiting for a place
+            self.require(group)  # nobody to send it to: say so at once, without waiting for a place
             await self.bulkhead.queue_up(deadline)
         try:
             replica = self.replicas.pick()
-            self._budget.deposit()  # not for what nobody is there to take
-            ending = await self._attempts.make(method, target, sent, content, deadline, policy, replica, 1)
-            if isinstance(ending, Answer) and ending.status < 400:  # as nearly all are: nothing more to look at
-                return ending
-            attempt = partial(self._attempts.make, method, target, sent, content, deadline, policy)
-            if "retry-budget" in PROTECTIONS.on:
-                ending = await self._once_again(attempt, deadline, policy, replica, ending)
-            else:
-                ending = await self._again_and_again(attempt, deadline, policy, ending)
+            breaker = self.groups[group]
+            entered, outcome = breaker.enter(deadline), NEUTRAL
+            try:
+                ending = await self._attempts.make(method, target, sent, content, deadline, policy, replica, 1)
+                outcome = ending.outcome
+                if outcome is not NEUTRAL:
+                    self._budget.deposit()  # not for what says nothing: a flood of it would buy repeats
+                if isinstance(ending, Answer) and ending.status < 400:  # as nearly all are: nothing more to look at
+                    return ending
+                attempt = partial(self._attempts.make, method, target, sent, content, deadline, policy)
+                if "retry-budget" in PROTECTIONS.on:
+                    ending = await self._once_again(attempt, deadline, policy, replica, ending)
+                else:
+                    ending = await self._again_and_again(attempt, deadline, policy, ending)
+                outcome = ending.outcome
+            finally:
+                breaker.leave(entered, outcome)
         finally:
             self.bulkhead.leave()
         return ending if isinstance(ending, Answer) else self._no_answer(ending, deadline)
@@ -124,11 +157,11 @@ class OutboundClient:
         self, attempt: Attempt, deadline: Deadline, policy: CallPolicy, replica: Replica, first: Ending
     ) -> Ending:
         """At another replica if there is one, as far as that is harmless and the retry budget and the time allow."""
-        if not _worth_repeating(first, policy):
+        if not worth_repeating(first, policy):
             return first
         other = self._next(replica, first)
         # What no replica has seen yet is new to the other one, and need not wait.
-        pause_s = 0.0 if _unsent(first) and other is not replica else backoff_s(self._settings.retry, self._rng.random)
+        pause_s = 0.0 if unsent(first) and other is not replica else backoff_s(self._settings.retry, self._rng.random)
         if other is None or deadline.remaining_s() < pause_s + _USEFUL_MS / 1000 or not self._budget.withdraw():
             return first
         await asyncio.sleep(pause_s)
@@ -140,7 +173,7 @@ class OutboundClient:
     ) -> Ending:
         """Without a budget: any failure again, at whatever replica, while a harmless repeat and its time are left."""
         for number in range(2, NAIVE_ATTEMPTS + 1):
-            if not _failed_harmlessly(ending, policy) or deadline.remaining_s() < NAIVE_PAUSE_S:
+            if not failed_harmlessly(ending, policy) or deadline.remaining_s() < NAIVE_PAUSE_S:
                 break
             await asyncio.sleep(NAIVE_PAUSE_S)
             try:
@@ -155,7 +188,7 @@ class OutboundClient:
             second = await attempt(replica, number)
         except DeadlineExceeded:
             return first
-        if isinstance(second, Answer) and _met_itself(second):
+        if isinstance(second, Answer) and met_itself(second):
             raise DependencyUnavailable(self.name, retry_after_s=1, reason="request-in-progress")
         # An answer says more than none.
         return first if isinstance(second, Unanswered) and isinstance(first, Answer) else second
@@ -165,46 +198,12 @@ class OutboundClient:
         try:
             return self.replicas.pick(other_than=replica)
         except DependencyUnavailable:
-            return replica if _unsent(first) and replica.breaker.admits else None
+            return replica if unsent(first) and replica.breaker.admits else None
 
     def _no_answer(self, ending: Unanswered, deadline: Deadline) -> NoReturn:
         if ending.reason == "timeout" and deadline.remaining_ms() < _TIMER_GRAIN_MS:
             raise DeadlineExceeded(self.name)
         raise DependencyUnavailable(self.name, reason=ending.reason)
-
-
-def _worth_repeating(ending: Ending, policy: CallPolicy) -> bool:
-    if isinstance(ending, Answer):
-        status = ending.status
-        if status < 500 or not (policy.retry and policy.repeatable):
-            return False
-        # 504 is our own timeout, seen by the other side first. A 503 with Retry-After was shed: a repeat would amplify.
-        return status in (502, 504) or (status == 503 and "retry-after" not in ending.headers)
-    if _unsent(ending):
-        return policy.retry
-    return policy.retry and policy.repeatable and ending.reason in ("reset", "timeout", "lost")
-
-
-def _unsent(ending: Ending) -> bool:
-    return isinstance(ending, Unanswered) and ending.reason == "connect"
-
-
-def _failed_harmlessly(ending: Ending, policy: CallPolicy) -> bool:
-    """Whether an attempt failed, in any way, and doing it again does no more than doing it once."""
-    if isinstance(ending, Unanswered):
-        return policy.repeatable or _unsent(ending)
-    return policy.repeatable and (ending.status >= 500 or ending.status == 429)
-
-
-def _met_itself(answer: Answer) -> bool:
-    """Whether a repeat was refused because its first attempt is still at work (409 request-in-progress)."""
-    if answer.status != 409:
-        return False
-    try:
-        problem = orjson.loads(answer.body)
-    except orjson.JSONDecodeError:
-        return False
-    return isinstance(problem, dict) and problem.get("code") == "request-in-progress"
 
 
 def _wire(settings: ClientSettings) -> Wire:

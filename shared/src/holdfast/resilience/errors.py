@@ -48,6 +48,13 @@ class DependencyUnavailable(ResilienceError):
         return self.reason not in ("breaker-open", "no-replica", "connect")
 
 
+class Unsendable(ResilienceError):
+    """The request itself cannot be sent as it is. Nothing was sent, so it says nothing about any dependency."""
+
+    def __init__(self, why: str) -> None:
+        super().__init__(f"the request cannot be passed on: {why[:200]}")
+
+
 class BulkheadFull(ResilienceError):
     """Too many calls to one dependency are in flight and waiting; this one was not sent."""
 

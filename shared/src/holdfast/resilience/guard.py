@@ -10,7 +10,7 @@ from holdfast.resilience.clock import SYSTEM_CLOCK, Clock
 from holdfast.resilience.deadline import Deadline
 from holdfast.resilience.errors import DeadlineExceeded, DependencyUnavailable, Reason, ResilienceError
 from holdfast.resilience.limit import STALL_S, Limit
-from holdfast.resilience.outcome import FAILURE, NEUTRAL, SUCCESS, ClassifyError, Outcome, errors_are_failures
+from holdfast.resilience.outcome import SUCCESS, ClassifyError, Outcome, errors_are_failures, of_refusal
 from holdfast.resilience.settings import GuardSettings
 from holdfast.resilience.watches import Watches
 
@@ -58,7 +58,10 @@ class Guard:
             def judge(error: BaseException) -> Outcome:
                 # Late enforcement means that this process stood still; without it the block has its own clean-up.
                 held_up = enforce and deadline.overdue_s() >= STALL_S
-                return self._judge(error, fair=given_s >= self._settings.fair_chance_s and not held_up)
+                if isinstance(error, ResilienceError):
+                    had_time = given_s >= self._settings.fair_chance_s and not held_up
+                    return of_refusal(error, self.name, had_time=had_time)
+                return self._classify(error)
 
             with self.breaker.acquire(classify=judge, lease_s=lease_s) as permit:
                 limit = Limit(
@@ -86,13 +89,3 @@ class Guard:
     def unavailable(self, reason: Reason = "failed") -> DependencyUnavailable:
         """The error that tells the caller this store is away; adapters raise it from the store's own."""
         return DependencyUnavailable(self.name, retry_after_s=max(1, self.breaker.retry_after_s), reason=reason)
-
-    def _judge(self, error: BaseException, *, fair: bool) -> Outcome:
-        if isinstance(error, DeadlineExceeded):
-            own = error.dependency in (None, self.name) and fair
-            return FAILURE if own else NEUTRAL
-        if isinstance(error, DependencyUnavailable):
-            return FAILURE if error.dependency == self.name else NEUTRAL
-        if isinstance(error, ResilienceError):
-            return NEUTRAL  # another protection's refusal
-        return self._classify(error)

@@ -1,7 +1,8 @@
 """The active probe: asks every replica a few times a second whether its process answers.
 
-It sees a paused or killed replica in about a second without making a shopper wait for it. It opens a breaker early and
-lets it half-open; only real calls close it. And it sees which of two replicas is the slower one: all are asked the same
+It sees a paused or killed replica in about a second without making a shopper wait for it: such a replica is lost until
+it answers again, and a service all of whose replicas are is called no more. It opens a breaker early and lets it
+half-open; only real calls close it. And it sees which of two replicas is the slower one: all are asked the same
 at the same time, so that what differs is theirs.
 """
 
@@ -61,8 +62,7 @@ class Prober:
         else:
             good = answer.status < 500
         if good:
-            replica.breaker.probe_succeeded()
-            replica.pace.took(loop.time() - begun_s)
+            replica.probe_answered(loop.time() - begun_s)
         elif good is not None:  # None: this process itself stood still, which says nothing about the replica
             replica.probe_missed()
 
@@ -79,4 +79,4 @@ class Prober:
 
     def _forget(self) -> None:
         for replica in self._replicas.current():
-            replica.pace.forget()
+            replica.forget_probes()

@@ -2,10 +2,12 @@
 
 import math
 import random
+from collections.abc import Callable
 
 from holdfast.resilience.addresses import Addresses, DnsName
 from holdfast.resilience.breaker import CLOSED, CircuitBreaker, StateChanged
 from holdfast.resilience.clock import SYSTEM_CLOCK, Clock
+from holdfast.resilience.ejection import may_eject, readmit
 from holdfast.resilience.errors import DependencyUnavailable
 from holdfast.resilience.pace import Pace
 from holdfast.resilience.settings import BreakerSettings, ProbeSettings
@@ -13,27 +15,44 @@ from holdfast.resilience.watches import Watches
 
 
 class Replica:
-    """One process of the dependency. `name` is host:port."""
+    """One process of the dependency. `name` is host:port. Its breaker is not closed while it is ejected or lost."""
 
-    __slots__ = ("breaker", "name", "pace", "url", "watches")
+    __slots__ = ("_lost_or_found", "breaker", "name", "pace", "url", "watches")
 
-    def __init__(self, url: str, breaker: CircuitBreaker, pace: Pace) -> None:
+    def __init__(self, url: str, breaker: CircuitBreaker, pace: Pace, lost_or_found: Callable[[], None]) -> None:
         self.url = url
         self.name = url.removeprefix("http://")
         self.breaker = breaker
         self.pace = pace
         self.watches = Watches()
+        self._lost_or_found = lost_or_found
 
     @property
     def load_s(self) -> float:
         """About how long one more call would take, next to the same of another replica."""
         return (self.breaker.in_flight + 1) * self.pace.slowest_s
 
+    def probe_answered(self, seconds: float) -> None:
+        """A probe was answered after so long: it is not lost."""
+        lost = self.breaker.lost
+        self.breaker.probe_succeeded()
+        self.pace.took(seconds)
+        if lost:
+            self._lost_or_found()
+
     def probe_missed(self) -> None:
-        """Count a missed probe; the one that is too many also ends the watched calls."""
+        """Count a missed probe; with the one that is too many it is lost, which also ends the watched calls."""
         self.pace.missed()
         if self.breaker.probe_missed():
             self.watches.lose()
+            self._lost_or_found()
+
+    def forget_probes(self) -> None:
+        """Nobody probes it any more: it counts as quick and as not lost."""
+        self.pace.forget()
+        if self.breaker.lost:
+            self.breaker.forget_probes()
+            self._lost_or_found()
 
 
 class Replicas:
@@ -42,7 +61,8 @@ class Replicas:
     Balancing is power of two choices (Mitzenmacher) by calls in flight times the slowest of the latest probes, as
     Finagle's peak EWMA, but by probes: they are alike for all replicas, and one that gets no calls shows when it is
     quick again. Ties are drawn, so that healthy replicas share evenly even when calls come one at a time; replicas
-    whose breaker refuses are left out.
+    whose breaker refuses are left out. Calls eject at most a share of those that answer probes (`ejection`); when all
+    are lost the service is.
     """
 
     def __init__(
@@ -73,6 +93,7 @@ class Replicas:
         if self._by_source.get(name) != urls:
             self._by_source[name] = urls
             self._rebuild()
+            self._readmit()
 
     def add_listener(self, changed: StateChanged) -> None:
         """Hear of every change of every replica's breaker, also of replicas still to come."""
@@ -134,12 +155,21 @@ class Replicas:
         breaker = CircuitBreaker(
             name,
             self._breaker,
+            dependency=self.dependency,
             clock=self._clock,
             rng=self._rng.random,
             waits_for_probe=True,
             better_elsewhere=lambda rate: self._better_than(replica, rate),
+            may_open=lambda: may_eject(self._breakers, self._breaker.ejected_share),
         )
         for changed in self._listeners:
             breaker.add_listener(changed)
-        replica = Replica(url, breaker, Pace(self._probe))  # which the breaker asks about only when it is called
+        replica = Replica(url, breaker, Pace(self._probe), self._readmit)  # the breaker asks for it when it is called
         return replica
+
+    def _readmit(self) -> None:
+        readmit(self._breakers, self._breaker.ejected_share)
+
+    @property
+    def _breakers(self) -> list[CircuitBreaker]:
+        return [replica.breaker for replica in self._replicas.values()]

@@ -41,6 +41,9 @@ class BreakerSettings:
     """Calls let through at once when half-open, and successes that close it."""
     lease_margin_s: float = 1.0
     """A half-open permit not given back within its call's timeout plus this is lost and is lent again."""
+    ejected_share: float = 0.5
+    """Of a service's replicas that answer probes, rounded down: more are never out for what their calls did (half is
+    also Envoy's panic threshold). A store has no replicas."""
     lease_s: float = 2.0
     """Lease of a permit whose caller names none: the longest inner deadline (1.5 s) and some."""
 

@@ -1,25 +1,32 @@
 """One HTTP exchange with one replica: httpx's request over httpx-aiohttp's transport, and nothing around it.
 
-The transport is used without httpx's client: no redirects, cookies, proxies, default headers or retries can happen.
+The transport is used without httpx's client: no redirects, cookies, proxies, default headers or retries can happen. And
+nothing on the way rewrites the target: what was validated is what is sent, or the request is refused.
 """
 
 import re
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import lru_cache, partial
+from typing import Any
 from urllib.parse import quote
 
 import aiohttp
 import httpx
+import yarl
 from httpx_aiohttp import AiohttpTransport
 
-from holdfast.resilience.errors import Reason
+from holdfast.resilience.errors import Reason, Unsendable
+from holdfast.resilience.outcome import SUCCESS, Outcome
 from holdfast.resilience.protections import NAIVE_TIMEOUT_S, PROTECTIONS
 
 Header = tuple[str, str]
 
 _OURS = frozenset({"host", "content-length", "connection", "transfer-encoding", "keep-alive", "te", "upgrade"})
 _PLAIN = re.compile(r"[A-Za-z0-9/%:@!$&'()*+,;=\-._~?]*")
+_TOKEN = re.compile(r"[!#$%&'*+\-.^_`|~0-9A-Za-z]+")
+_CONTROL = re.compile(r"[\x00-\x08\x0a-\x1f\x7f]")  # a tab may stand in a header's value
 _NOT_SENT = (aiohttp.ClientConnectorError, aiohttp.ConnectionTimeoutError)
 _BROKEN = (aiohttp.ClientConnectionError, aiohttp.ClientPayloadError, OSError)
 _LATE_S = 0.005  # a limit kept this much late was kept by a loop too busy to time others by; usual are 2 to 4 ms
@@ -53,7 +60,7 @@ class WireError(Exception):
 class Answer:
     """A whole answer: status, headers (any case, repeats joined on reading) and the body as it came, still encoded.
 
-    Who chose the replica notes it, as host:port, and which attempt it came to.
+    Who chose the replica notes it, as host:port, which attempt it came to, and how it counts.
     """
 
     status: int
@@ -61,6 +68,7 @@ class Answer:
     body: bytes
     replica: str = ""
     attempts: int = 1
+    outcome: Outcome = SUCCESS
 
 
 class Wire:
@@ -77,10 +85,14 @@ class Wire:
         self._transport = AiohttpTransport(verify=False, trust_env=False, client=self._session)
 
     async def exchange(self, method: str, url: str, headers: Sequence[Header], content: bytes) -> Answer:
-        """Send and read the whole answer. Unbounded in time: the caller's deadline cancels it. Raises WireError."""
+        """Send and read the whole answer. Unbounded in time: the caller's deadline cancels it.
+
+        `url` is `http://host:port` and the target, which begins with a slash. Raises Unsendable before anything is
+        sent, else WireError.
+        """
         timeout = self._timeout if PROTECTIONS.on else _NAIVE_TIMEOUT
         begun_s = time.monotonic()
-        request = httpx.Request(method, _plain(url), headers=_encoded(headers), content=content, extensions=timeout)
+        request = _request(method, url, headers, content, timeout)
         try:
             response = await self._transport.handle_async_request(request)
             try:
@@ -117,7 +129,26 @@ class Wire:
         # aiohttp repeats idempotent methods by itself on a broken kept connection; retries live in one layer. It has
         # no public switch for it; a test counts the requests that arrive.
         session._retry_connection = False
+        # yarl decodes `%2e` and then drops the dot segments, unless it is told that the URL is encoded already. The
+        # transport hands aiohttp a string, so only here can that be said; a test reads the targets that arrive.
+        session._build_url = partial(yarl.URL, encoded=True)  # type: ignore[method-assign]
         return session
+
+
+def _request(
+    method: str, url: str, headers: Sequence[Header], content: bytes, timeout: dict[str, Any]
+) -> httpx.Request:
+    """Raises Unsendable for what the libraries refuse to write, or would write in another form."""
+    try:
+        _require_token(method)
+        plain = _plain(url)
+        request = httpx.Request(method, plain, headers=_encoded(headers), content=content, extensions=timeout)
+        target = plain[plain.index("/", len("http://")) :]
+        if request.url.raw_path != target.encode("ascii") or target[-1] == "?":
+            raise ValueError("its path would be changed on the way")  # dot segments, an empty query
+    except (httpx.InvalidURL, ValueError) as error:  # a UnicodeError is a ValueError
+        raise Unsendable(str(error)) from error
+    return request
 
 
 def _plain(url: str) -> str:
@@ -126,11 +157,27 @@ def _plain(url: str) -> str:
 
 
 def _encoded(headers: Sequence[Header]) -> list[tuple[bytes, bytes]]:
-    return [
-        (name.encode("latin-1"), value.encode("latin-1", "replace"))
-        for name, value in headers
-        if name.lower() not in _OURS
-    ]
+    encoded = []
+    for name, value in headers:
+        if not value.isprintable() and _CONTROL.search(value):
+            raise ValueError(f"the value of {name} has a control character")
+        sent_name = _sent_name(name)
+        if sent_name is not None:
+            encoded.append((sent_name, value.encode("latin-1")))
+    return encoded
+
+
+@lru_cache(maxsize=256)  # methods and names of headers are this system's own, and few
+def _require_token(text: str) -> None:
+    if not _TOKEN.fullmatch(text):
+        raise ValueError(f"{text[:40]!r} is no token")
+
+
+@lru_cache(maxsize=256)
+def _sent_name(name: str) -> bytes | None:
+    """A header's name as it is sent, None for those that this module sets itself. Raises ValueError."""
+    _require_token(name)
+    return None if name.lower() in _OURS else name.encode("ascii")
 
 
 def _translated(error: Exception, *, late: bool) -> WireError:

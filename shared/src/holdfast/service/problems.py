@@ -11,7 +11,14 @@ from fastapi.responses import Response
 from starlette.exceptions import HTTPException
 
 from holdfast.contracts.inputs import InputInvalid
-from holdfast.resilience.errors import BulkheadFull, DeadlineExceeded, DependencyUnavailable, Overloaded, RateLimited
+from holdfast.resilience.errors import (
+    BulkheadFull,
+    DeadlineExceeded,
+    DependencyUnavailable,
+    Overloaded,
+    RateLimited,
+    Unsendable,
+)
 from holdfast.service.context import current_or_none
 
 MEDIA_TYPE: Final = "application/problem+json"
@@ -100,6 +107,8 @@ def resilience_problem(error: Exception, *, edge: bool) -> Problem | None:
         case DependencyUnavailable():
             headers = {"Retry-After": str(error.retry_after_s)} if edge else {}
             return Problem(503, "dependency-unavailable", str(error), headers=headers)
+        case Unsendable():
+            return Problem(422, "invalid", str(error))
         case BulkheadFull():
             return Problem(503, "bulkhead-full", str(error), headers={"Retry-After": str(error.retry_after_s)})
         case Overloaded():
@@ -178,5 +187,5 @@ def install(app: FastAPI, *, edge: bool = False) -> None:
     app.add_exception_handler(RequestValidationError, on_validation)
     app.add_exception_handler(InputInvalid, on_input)
     app.add_exception_handler(HTTPException, on_http)
-    for kind in (DeadlineExceeded, DependencyUnavailable, BulkheadFull, Overloaded, RateLimited):
+    for kind in (DeadlineExceeded, DependencyUnavailable, BulkheadFull, Overloaded, RateLimited, Unsendable):
         app.add_exception_handler(kind, on_resilience)
