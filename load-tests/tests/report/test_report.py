@@ -21,7 +21,7 @@ from gameday.report.terminal import show, show_pools
 from gameday.verdict.pooled import Pool
 from gameday.verdict.seen import JudgedBy, see
 from gameday.verdict.verdict import Result
-from gameday.watch.samples import Sample
+from gameday.watch.samples import Breaker, Sample
 
 FACTS = Facts(
     experiment="elasticsearch-killed", title="Elasticsearch <is> killed", description="Browsing gets old answers.",
@@ -140,6 +140,18 @@ def test_breakers_are_bands_without_gaps() -> None:
     assert bands == {
         "query-service → elasticsearch": [Band(0, 9.5, "closed"), Band(9.5, 19.5, "open"), Band(19.5, 59.5, "closed")]
     }
+
+
+def test_a_group_that_is_not_listed_beside_its_replicas_is_closed() -> None:
+    replica = Breaker("gateway", "query-service", "r", "closed", 0, 32)
+    group = Breaker("gateway", "query-service", "", "open", 0, 32, "search")
+    seen = [(replica,), (replica, group), (replica,), ()]
+    samples = [Sample(at=BEGAN + number, breakers=breakers) for number, breakers in enumerate(seen)]
+    assert series.breaker_bands(samples, BEGAN) == {
+        "gateway → query-service search": [
+            Band(0, 0, "closed"), Band(0, 1, "open"), Band(1, 2, "closed"), Band(2, 3, "unknown")
+        ]
+    }  # fmt: skip
 
 
 def test_what_was_not_served_is_shown_by_its_reason() -> None:

@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 
+from gameday.verdict.breakers import Opening, opening
 from gameday.watch.sampler import Sampler, as_sample, kept
 from gameday.watch.samples import Sample, read_samples
 
@@ -74,6 +75,19 @@ def test_the_worse_state_of_a_breaker_counts_and_what_nobody_knows_is_none() -> 
     assert [one.state for one in sample.breakers] == ["open"]
     assert (sample.outbox_pending, sample.counters) == (None, None)
     assert as_sample(1.0, [], {}) == Sample(1.0)
+
+
+def test_a_group_of_routes_is_told_apart_from_replicas_and_its_opening_counts() -> None:
+    told = status()
+    (replica,) = told["dependencies"]
+    told["dependencies"] += [replica | {"replica": None, "group": name, "breaker": "open"} for name in ("a", "b")]
+    sample = as_sample(101.0, [told, status("half-open")], {})
+    assert [(one.replica, one.group, one.state) for one in sample.breakers] == [
+        ("r", "", "half-open"),
+        ("", "a", "open"),
+        ("", "b", "open"),
+    ]
+    assert opening([sample], "query-service", 100.0, 160.0) == Opening(0.0, 1.0)
 
 
 def test_samples_are_read_as_they_were_written_and_half_a_line_is_left(tmp_path: Path) -> None:

@@ -10,7 +10,7 @@ from typing import Final
 from gameday.load.records import Outcome
 from gameday.verdict.figures import percentile
 from gameday.verdict.seen import Seen
-from gameday.watch.samples import Sample
+from gameday.watch.samples import Breaker, Sample
 
 CLIENT_DEADLINE_MS: Final = 2000.0
 """What comes later nobody waits for: it is no good throughput."""
@@ -129,23 +129,31 @@ def reasons(seen: Iterable[Seen], origin: float, seconds: int) -> Mapping[str, C
 
 def breaker_bands(samples: Sequence[Sample], origin: float) -> Mapping[str, Sequence[Band]]:
     """The states of each breaker that was ever not closed, without gaps; a breaker unseen is `unknown`."""
-    names: dict[str, None] = {}
+    names: dict[str, Breaker] = {}
     for sample in samples:
-        names |= {one.name: None for one in sample.breakers if one.state != "closed"}
-    return {name: _bands(name, samples, origin) for name in sorted(names)}
+        names |= {one.name: one for one in sample.breakers if one.state != "closed"}
+    return {name: _bands(names[name], samples, origin) for name in sorted(names)}
 
 
-def _bands(name: str, samples: Sequence[Sample], origin: float) -> Sequence[Band]:
+def _bands(of: Breaker, samples: Sequence[Sample], origin: float) -> Sequence[Band]:
     bands: list[Band] = []
     for sample in samples:
-        states = [one.state for one in sample.breakers if one.name == name]
-        state, at = states[0] if states else "unknown", sample.at - origin
+        state, at = _state(of, sample), sample.at - origin
         began = bands[-1].ended if bands else at
         if bands and bands[-1].state == state:
             bands[-1] = Band(bands[-1].began, at, state)
         else:
             bands.append(Band(began, at, state))
     return bands
+
+
+def _state(of: Breaker, sample: Sample) -> str:
+    """A group that is not listed beside its service's replicas is closed."""
+    told = [one for one in sample.breakers if (one.source, one.to) == (of.source, of.to)]
+    states = [one.state for one in told if (one.replica, one.group) == (of.replica, of.group)]
+    if states:
+        return states[0]
+    return "closed" if of.group and told else "unknown"
 
 
 def sampled(samples: Iterable[Sample], origin: float, value: Callable[[Sample], float | None]) -> Curve:

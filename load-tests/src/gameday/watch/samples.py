@@ -10,8 +10,8 @@ import orjson
 
 @dataclass(frozen=True, slots=True)
 class Breaker:
-    """One breaker: who calls, what, at which replica ("" for a store), for which group of routes ("" for all). state:
-    closed, half-open or open.
+    """One breaker: who calls, what, at which replica ("" for a store) or for which group of routes ("": for all).
+    state: closed, half-open or open; a group is listed only while its breaker is not closed.
     """
 
     source: str
