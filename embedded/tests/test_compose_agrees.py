@@ -7,6 +7,7 @@ import pytest
 import yaml  # type: ignore[import-untyped]
 
 from embedded import servers, versions
+from holdfast.resilience.settings import ADDRESS_RATE, ANONYMOUS_RATE, PASSWORD_RATE, SESSION_RATE
 
 COMPOSE = Path(__file__).parents[2] / "docker-compose.yml"
 
@@ -34,6 +35,15 @@ def test_compose_switches_protections_by_the_same_settings_and_the_gateways_know
         assert given == {"CONTAINMENT": "${CONTAINMENT:-on}", "PROTECTIONS_OFF": "${PROTECTIONS_OFF:-}"}, name
     watched = services["gateway"]["environment"]["STATUS_URLS"].split(",")
     assert {entry.partition("=")[0] for entry in watched} == set(ours)
+
+
+@pytest.mark.skipif(not COMPOSE.exists(), reason="there is no docker-compose.yml")
+def test_compose_allows_the_one_address_that_it_sees_ten_times_what_an_address_may_have() -> None:
+    given = yaml.safe_load(COMPOSE.read_text())["services"]["gateway"]["environment"]
+    for name, rate in (("ADDRESS", ADDRESS_RATE), ("ANONYMOUS", ANONYMOUS_RATE), ("SESSION", SESSION_RATE),
+                       ("PASSWORD", PASSWORD_RATE)):  # fmt: skip
+        assert given[f"{name}_RATE_PER_S"] == f"${{{name}_RATE_PER_S:-{10 * rate.per_s}}}"
+        assert given[f"{name}_RATE_BURST"] == f"${{{name}_RATE_BURST:-{10 * rate.burst}}}"
 
 
 def test_the_user_and_database_are_the_ones_that_settings_default_to() -> None:
