@@ -93,6 +93,10 @@ async def test_an_address_cannot_open_sessions_without_end(stack: AsyncExitStack
     answers = [await shop.call("POST", "/api/sessions", json={}) for _ in range(3)]
     assert [answer.status_code for answer in answers] == [201, 201, 429]
     assert answers[-1].headers["ratelimit-policy"] == '"sessions";q=2;w=20'
+    assert (await shop.call("POST", "/api/sessions", "guest", json={})).status_code == 429
+    shop.command.then(200, {"customer_id": kit.GUEST_ID, "role": "customer", "cart_version": None})
+    body = {"email": "ann@example.org", "password": "correct horse"}
+    assert (await shop.call("POST", "/api/sessions", "guest", json=body)).status_code == 201
 
 
 def _remaining(answer: Any) -> int:

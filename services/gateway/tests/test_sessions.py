@@ -64,6 +64,15 @@ async def test_sign_in_tells_the_command_service_whose_cart_to_merge(shop: Any, 
     assert "idempotency-key" not in shop.command.last.headers
 
 
+async def test_the_callers_address_is_told_to_the_command_service_and_cannot_be_invented(shop: Any) -> None:
+    shop.command.then(201, {"customer_id": CUSTOMER_ID, "role": "customer", "version": 1})
+    for path, body in (("/api/sessions", CREDENTIALS), ("/api/customers", NEW_CUSTOMER)):
+        await shop.call("POST", path, json=body, headers={"X-Client-Address": "10.0.0.1"})
+        assert shop.command.last.headers["x-client-address"] == "127.0.0.1"
+    await shop.call("DELETE", "/api/cart", "guest", headers={"X-Client-Address": "10.0.0.1"})
+    assert "x-client-address" not in shop.command.last.headers
+
+
 async def test_a_stale_token_does_not_lock_its_holder_out(shop: Any) -> None:
     shop.command.then(200, {"customer_id": CUSTOMER_ID, "role": "customer", "cart_version": None})
     stale = {"Authorization": "Bearer stale"}

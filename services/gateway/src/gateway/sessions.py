@@ -36,6 +36,7 @@ class Sessions:
         Raises Problem 422 for one without the other, and what forwarding raises.
         """
         if wanted.email is None and wanted.password is None:
+            self._places.take_session(call)
             return json_response(self._session(str(uuid7()), "guest"), 201)
         if wanted.email is None or wanted.password is None:
             missing = "email" if wanted.email is None else "password"

@@ -113,9 +113,9 @@ class Edge:
         except Problem:
             self._limits.take_call(address, None)
             raise
-        opens_session = route.key == "ignored"
-        marks = self._limits.take_session(address) if opens_session else self._limits.take_call(address, token)
-        return caller, token, marks
+        if route.key == "ignored" and token is None:  # a call with a token that opens a guest's session counts later
+            return caller, token, self._limits.take_session(address)
+        return caller, token, self._limits.take_call(address, token)
 
     async def _answer(
         self,

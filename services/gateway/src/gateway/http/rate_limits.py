@@ -90,11 +90,14 @@ _IPV6_NETWORK_BITS: Final = 64
 
 def address_of(scope: Scope) -> str:
     """The address that a request counts at: of IPv6 the /64 network, since one customer has all of it."""
-    client = scope.get("client")
-    if client is None:
-        return ""
-    host: str = client[0]
+    host = host_of(scope)
     return _network_of(host) if ":" in host else host
+
+
+def host_of(scope: Scope) -> str:
+    """The IP address that the connection comes from, "" if it is not known."""
+    client = scope.get("client")
+    return client[0] if client else ""
 
 
 @lru_cache(maxsize=1024)

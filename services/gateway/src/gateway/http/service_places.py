@@ -38,6 +38,11 @@ class ServicePlaces:
             return self._anonymous.slot(call.deadline)
         return _GuestPlace(self._by_key, self._guests, call) if call.role == "guest" else nullcontext()
 
+    def take_session(self, call: Call) -> None:
+        """Count a guest's session that a caller with a token opens. Raises Problem 429 `rate-limited`."""
+        if call.role is not None:
+            self._limits.take_session(call.address)
+
     def take_password(self, call: Call) -> None:
         """Count a password to hash. Raises Problem 429 `rate-limited`."""
         self._limits.take_password(call.address, anonymous=call.role is None)

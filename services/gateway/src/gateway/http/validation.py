@@ -14,7 +14,7 @@ from starlette.types import Scope
 
 from gateway.call import Call, Header
 from gateway.http.fields import HeaderFields
-from gateway.http.rate_limits import address_of
+from gateway.http.rate_limits import address_of, host_of
 from gateway.routing import PARTS, Lane, Route
 from holdfast.contracts.consistency import ConsistencyTokenInvalid, decode_consistency
 from holdfast.contracts.inputs import (
@@ -68,7 +68,7 @@ def validated_call(
         )
     headers += _command_headers(route, fields)
     if route.lane is Lane.SIGN_IN:
-        headers.append((CLIENT_ADDRESS, address))
+        headers.append((CLIENT_ADDRESS, host_of(scope)))
     return Call(route, path, query, tuple(headers), context.deadline, address=address, role=role)
 
 
