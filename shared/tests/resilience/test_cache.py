@@ -149,6 +149,18 @@ async def test_all_who_miss_at_once_make_one_fetch_and_share_its_error() -> None
     assert await ask(cache, source) == (2, 0, "fetched")
 
 
+async def test_a_fetch_is_under_way_for_its_key_until_it_has_ended() -> None:
+    cache, source, _ = make()
+    source.held = asyncio.Event()
+    asking = asyncio.create_task(ask(cache, source))
+    await turns()
+    assert (cache.under_way("a"), cache.under_way("b")) == (True, False)
+    source.held.set()
+    await asking
+    await turns()
+    assert not cache.under_way("a")
+
+
 async def test_what_was_asked_for_earlier_does_not_replace_what_was_asked_for_later() -> None:
     cache, source, clock = make()
     source.held = asyncio.Event()
