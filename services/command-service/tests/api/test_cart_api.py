@@ -58,6 +58,17 @@ async def test_a_line_is_changed_and_removed(service: Service) -> None:
     assert await quantities(guest) == {}
 
 
+@pytest.mark.parametrize("part", ["mug%0A", "%0Amug", "mug%0D%0A", "a%0Ab", "mug%2F", "mug%00", "%20mug", "mug%E2%80%A8"])
+async def test_an_id_that_no_product_can_have_is_a_line_that_is_not_there(service: Service, part: str) -> None:
+    await service.product("mug")
+    guest = service.someone()
+    await guest.post("/api/cart/items", {"product_id": "mug", "quantity": 2})
+    removed = await guest.delete(f"/api/cart/items/{part}")
+    assert (removed.status_code, removed.json()["version"]) == (200, 1)
+    assert refused(await guest.put(f"/api/cart/items/{part}", {"quantity": 3}), 404, "line-unknown")
+    assert await quantities(guest) == {"mug": 2}
+
+
 async def test_what_is_not_there_is_said_to_be_unknown(service: Service) -> None:
     guest = service.someone()
     assert refused(await guest.post("/api/cart/items", {"product_id": "mug", "quantity": 1}), 404, "product-unknown")
