@@ -52,6 +52,21 @@ async def test_an_id_that_no_product_can_have_is_sent_on_as_one_segment(shop: An
     assert shop.command.last.path.lower() == f"/api/cart/items/{part}".lower()
 
 
+@pytest.mark.parametrize(
+    ("method", "target"),
+    [
+        ("DELETE", "/api/cart/items/" + "{" * 3_000),
+        ("GET", "/api/products?cursor=" + "{" * 2_000 + "&q=" + "\u20ac" * 200 + "&category=" + "\u20ac" * 200),
+    ],
+)
+async def test_a_target_that_is_too_long_once_encoded_is_414_and_not_sent_on(
+    shop: Any, kit: Any, method: str, target: str
+) -> None:
+    status, answer = await _raw(shop, method, target, kit.token())
+    assert (status, b"target-too-long" in answer) == (414, True)
+    assert shop.command.received == shop.query.received == []
+
+
 @pytest.mark.parametrize("authorization", ["Basic YTpi", "Digest x", "basic", "", "Negotiate"])
 async def test_another_scheme_is_no_token(shop: Any, authorization: str) -> None:
     headers = {"Authorization": authorization}

@@ -26,6 +26,7 @@ from holdfast.contracts.inputs import (
 from holdfast.contracts.query_parameters import canonical_query, parse_query
 from holdfast.service.context import RequestContext
 from holdfast.service.problems import Problem, validation_problem
+from holdfast.service.request_head import MAX_TARGET_BYTES, target_too_long
 from holdfast.service.tokens import Caller
 
 CLIENT_ADDRESS: Final = "X-Client-Address"
@@ -51,6 +52,8 @@ def validated_call(
     role = None if caller is None else caller.role
     path = _path(route, part)
     query = canonical_query(parse_query(route.query, scope["query_string"]))
+    if len(path) + len(query) >= MAX_TARGET_BYTES:  # it has grown, for characters that have to be encoded came as they are
+        raise target_too_long()
     if route.reads:
         cached = route.cache is not None
         return Call(
