@@ -67,6 +67,12 @@ async def test_a_target_that_is_too_long_once_encoded_is_414_and_not_sent_on(
     assert shop.command.received == shop.query.received == []
 
 
+@pytest.mark.parametrize("page", ["/metrics", "/openapi.json", "/healthz", "/docs", "/docs/swagger-ui.css"])
+async def test_a_page_with_a_line_break_is_another_page(shop: Any, page: str) -> None:
+    answer = await shop.call("GET", f"{page}%0A")
+    assert (answer.status_code, answer.json()["code"]) == (404, "not-found")
+
+
 @pytest.mark.parametrize("authorization", ["Basic YTpi", "Digest x", "basic", "", "Negotiate"])
 async def test_another_scheme_is_no_token(shop: Any, authorization: str) -> None:
     headers = {"Authorization": authorization}

@@ -166,6 +166,8 @@ class Edge:
                 self._limits.take_service_call(address_of(scope))
             elif path not in _FREE_PAGES:
                 self._limits.take_call(address_of(scope), None)
+            if path.endswith("\n"):  # for Starlette it would be the page without, for the limits above it is not
+                raise Problem(404, "not-found", "there is nothing here")
             if scope["method"] == "HEAD":
                 await inner({**scope, "method": "GET"}, receive, _without_body(send))
                 return
