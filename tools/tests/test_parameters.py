@@ -51,7 +51,7 @@ def test_of_a_file_with_other_constants_only_the_named_ones_are_told() -> None:
 
 
 def test_a_parameter_that_went_away_is_missed(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setitem(parameters.SOURCES, "services/gateway/src/gateway/edge.py", ("GONE_S",))
+    monkeypatch.setitem(parameters.SOURCES, "services/gateway/src/gateway/http/edge.py", ("GONE_S",))
     with pytest.raises(LookupError, match=r"edge\.py has no GONE_S"):
         parameters.page()
 

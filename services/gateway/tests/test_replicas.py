@@ -51,7 +51,7 @@ async def test_a_repeat_that_meets_its_first_attempt_is_503(stack: AsyncExitStac
     answer = await shop.call(
         "POST", "/api/checkout", "guest", json={"payment_token": "t"}, headers={"Idempotency-Key": "k"}
     )
-    assert (answer.status_code, answer.headers["retry-after"]) == (503, "1")
+    assert (answer.status_code, answer.headers["retry-after"] in ("1", "2", "3")) == (503, True)
 
 
 async def test_a_sign_in_without_a_key_is_repeated_too(stack: AsyncExitStack, kit: Any) -> None:

@@ -58,7 +58,9 @@ async def test_a_line_is_changed_and_removed(service: Service) -> None:
     assert await quantities(guest) == {}
 
 
-@pytest.mark.parametrize("part", ["mug%0A", "%0Amug", "mug%0D%0A", "a%0Ab", "mug%2F", "mug%00", "%20mug", "mug%E2%80%A8"])
+@pytest.mark.parametrize(
+    "part", ["mug%0A", "%0Amug", "mug%0D%0A", "a%0Ab", "mug%2F", "mug%00", "%20mug", "mug%E2%80%A8"]
+)
 async def test_an_id_that_no_product_can_have_is_a_line_that_is_not_there(service: Service, part: str) -> None:
     await service.product("mug")
     guest = service.someone()

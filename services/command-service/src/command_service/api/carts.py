@@ -14,7 +14,6 @@ from command_service.parts import Parts
 from holdfast.contracts.http import CartItem, CartQuantity
 
 
-
 class _AnyText(PathConvertor):
     """The rest of a path exactly as it is. Starlette's own `path` ends before a line break: `mug%0A` would be `mug`."""
 

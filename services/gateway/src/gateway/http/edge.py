@@ -25,7 +25,7 @@ from gateway.lookup import RouteTable
 from gateway.response_cache import ResponseCache
 from gateway.routing import Route
 from holdfast.contracts.inputs import InputInvalid
-from holdfast.resilience.admission import Admission, Priority
+from holdfast.resilience.admission import Admission, Priority, Slot
 from holdfast.resilience.deadline import Deadline
 from holdfast.resilience.errors import BulkheadFull, Overloaded, ResilienceError
 from holdfast.service.bodies import BODY_METHODS
@@ -97,7 +97,8 @@ class Edge:
             fields = HeaderFields(scope["headers"])
             caller, token, marks = self._identify(endpoint.route, scope, fields)
             self._authentication.authorize(endpoint.route, caller)
-            response = await self._answer(endpoint, part, scope, receive, fields, caller, token)
+            call = validated_call(endpoint.route, part, scope, fields, caller, token, current())
+            response = await self._answer(endpoint, call, fields, scope, receive)
         except (Problem, InputInvalid, ResilienceError) as error:
             response = problem_response(_problem(error), scope["path"])
             if marks and response.status_code == 429:
@@ -118,29 +119,21 @@ class Edge:
         return caller, token, self._limits.take_call(address, token)
 
     async def _answer(
-        self,
-        endpoint: Endpoint,
-        part: str,
-        scope: Scope,
-        receive: Receive,
-        fields: HeaderFields,
-        caller: Caller | None,
-        token: str | None,
+        self, endpoint: Endpoint, call: Call, fields: HeaderFields, scope: Scope, receive: Receive
     ) -> Response:
+        """The body, then the deadline and a place, then the endpoint's answer."""
         route = endpoint.route
         priority = route.priority
-        if token is None and priority is not None:
+        if call.role is None and priority is not None:
             priority = Priority.ANONYMOUS
-        call = validated_call(route, part, scope, fields, caller, token, current())
         body: BaseModel | None = None
         if route.method in BODY_METHODS:
             if priority is not None:
                 self._admission.require(priority)
             call.body = await self._uploads.read(Headers(scope=scope), receive)
             body = validated_body(route, call.body)
-        context = current()
         deadline = deadline_from(fields.get(b"x-request-timeout-ms"), Deadline.after(route.budget.total_s))
-        enter(context.with_deadline(deadline))
+        enter(current().with_deadline(deadline))
         call.deadline = deadline.shortened_by(ANSWER_MS)
         with deadline.limit():
             if priority is None:
@@ -148,10 +141,7 @@ class Edge:
             try:
                 async with self._admission.slot(priority, route.budget.total_s) as slot:
                     slot.judged = _tells_of_the_load(call, fields)
-                    response = await endpoint.serve(call, body)
-                    if 400 <= response.status_code < 500:
-                        slot.judged = False
-                    return response
+                    return await _serve(endpoint, call, body, slot)
             except (Overloaded, BulkheadFull):
                 kept = self._cache.when_shed(call)
                 if kept is None:
@@ -172,6 +162,17 @@ class Edge:
                 await inner({**scope, "method": "GET"}, receive, _without_body(send))
                 return
         await inner(scope, receive, send)
+
+
+async def _serve(endpoint: Endpoint, call: Call, body: BaseModel | None, slot: Slot) -> Response:
+    """The endpoint's answer. What is refused says nothing about the load."""
+    try:
+        response = await endpoint.serve(call, body)
+    except Problem as problem:
+        slot.judged = slot.judged and problem.status >= 500
+        raise
+    slot.judged = slot.judged and not 400 <= response.status_code < 500
+    return response
 
 
 def _tells_of_the_load(call: Call, fields: HeaderFields) -> bool:

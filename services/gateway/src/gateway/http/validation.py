@@ -52,7 +52,9 @@ def validated_call(
     role = None if caller is None else caller.role
     path = _path(route, part)
     query = canonical_query(parse_query(route.query, scope["query_string"]))
-    if len(path) + len(query) >= MAX_TARGET_BYTES:  # it has grown, for characters that have to be encoded came as they are
+    if (
+        len(path) + len(query) >= MAX_TARGET_BYTES
+    ):  # it has grown, for characters that have to be encoded came as they are
         raise target_too_long()
     if route.reads:
         cached = route.cache is not None
