@@ -1,6 +1,7 @@
 """The rate limit of a token, and of an address for new sessions."""
 
 import re
+import time
 from contextlib import AsyncExitStack
 from typing import Any
 
@@ -97,6 +98,23 @@ async def test_an_address_cannot_open_sessions_without_end(stack: AsyncExitStack
     shop.command.then(200, {"customer_id": kit.GUEST_ID, "role": "customer", "cart_version": None})
     body = {"email": "ann@example.org", "password": "correct horse"}
     assert (await shop.call("POST", "/api/sessions", "guest", json=body)).status_code == 201
+
+
+async def test_refusals_of_a_caller_that_goes_on_are_held_back_longer_and_longer(
+    stack: AsyncExitStack, kit: Any
+) -> None:
+    shop = await kit.open_shop(stack, address_rate_per_s=0.01, address_rate_burst=1)
+    took_s = []
+    for _ in range(12):
+        begun = time.perf_counter()
+        answer = await shop.call("GET", "/nowhere")
+        took_s.append(time.perf_counter() - begun)
+    assert answer.status_code == 429
+    assert took_s[11] > 0.09  # the eleventh refusal in a row
+    assert sum(took_s) > 0.5
+    begun = time.perf_counter()
+    assert (await shop.call("GET", "/api/cart", "guest")).status_code == 200
+    assert time.perf_counter() - begun < 0.09
 
 
 def _remaining(answer: Any) -> int:

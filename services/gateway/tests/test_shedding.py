@@ -106,7 +106,7 @@ async def test_what_is_shed_is_answered_before_its_body_has_come(shop: Any, kit:
     shop.command.then_hang(1)
     host, port = shop.http.base_url.host, shop.http.base_url.port
     head = (
-        f"POST /api/cart/items HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer {kit.token()}\r\n"
+        f"POST /api/cart/items HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer {kit.token("customer")}\r\n"
         "Content-Type: application/json\r\nContent-Length: 33\r\n\r\n"
     ).encode()
 
@@ -143,3 +143,23 @@ async def test_the_guests_of_one_address_share_four_places_and_customers_need_no
     assert (await shop.call("GET", "/api/orders", "customer")).status_code == 200
     assert time.perf_counter() - begun < 0.2
     assert {answer.status_code for answer in await asyncio.gather(*flood)} == {200}  # the others have waited
+
+
+async def test_new_guests_share_four_places_whatever_their_address(stack: AsyncExitStack, kit: Any) -> None:
+    shop = await kit.open_shop(stack, guests_at_once=100)
+    sessions = [(await shop.call("POST", "/api/sessions", json={})).json()["token"] for _ in range(10)]
+    shop.query.then_hang(0.2)
+    flood = [
+        asyncio.create_task(shop.call("GET", "/api/cart", headers={"Authorization": f"Bearer {token}"}))
+        for token in sessions
+    ]
+    async with asyncio.timeout(5):
+        while not shop.query.received:  # noqa: ASYNC110  # seen from the service's side
+            await asyncio.sleep(0.005)
+    await asyncio.sleep(0.05)
+    assert len(shop.query.received) == 4
+    shop.query.then(200, {"items": []})
+    begun = time.perf_counter()
+    assert (await shop.call("GET", "/api/orders", "guest")).status_code == 200  # a guest of a minute ago
+    assert time.perf_counter() - begun < 0.15
+    await asyncio.gather(*flood)

@@ -17,6 +17,7 @@ class Call:
     headers: those that are forwarded, without the Consistency-Token, which stands apart.
     body, deadline: set by the edge, once the body has arrived and once the call asks for a place.
     address: where the call counts (`rate_limits.address_of`). role: its caller's; None without a token.
+    newcomer: a guest whose session is seconds old.
     no_cache: the caller wants an answer that was not kept.
     accept_encoding, if_none_match: the headers as they came, read for catalogue reads alone.
     """
@@ -31,6 +32,7 @@ class Call:
     no_cache: bool = False
     address: str = ""
     role: Role | None = None
+    newcomer: bool = False
     accept_encoding: str | None = None
     if_none_match: str | None = None
 

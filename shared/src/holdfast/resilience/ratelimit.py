@@ -11,13 +11,17 @@ from holdfast.resilience.settings import RateSettings
 
 @dataclass(frozen=True, slots=True)
 class RateDecision:
-    """What RateLimit headers say. limit and remaining count requests; reset_s: seconds until the bucket is full."""
+    """What RateLimit headers say. limit and remaining count requests; reset_s: seconds until the bucket is full.
+
+    refusals: how many in a row this one ends, 0 for an allowed call.
+    """
 
     allowed: bool
     limit: int
     remaining: int
     reset_s: int
     retry_after_s: int
+    refusals: int = 0
 
     def require(self) -> None:
         """Raise RateLimited unless the call was allowed."""
@@ -28,25 +32,30 @@ class RateDecision:
 class TokenBucket:
     """`burst` tokens at most, `per_s` new ones a second; a call takes one."""
 
-    __slots__ = ("_at_s", "_burst", "_per_s", "_tokens")
+    __slots__ = ("_at_s", "_burst", "_per_s", "_refusals", "_tokens")
 
     def __init__(self, per_s: float, burst: int, now_s: float) -> None:
         self._per_s = per_s
         self._burst = burst
         self._tokens = float(burst)
         self._at_s = now_s
+        self._refusals = 0
 
     def take(self, now_s: float) -> RateDecision:
         self._refill(now_s)
         allowed = self._tokens >= 1
         if allowed:
             self._tokens -= 1
+            self._refusals = 0
+        else:
+            self._refusals += 1
         return RateDecision(
             allowed=allowed,
             limit=self._burst,
             remaining=int(self._tokens),
             reset_s=math.ceil((self._burst - self._tokens) / self._per_s),
             retry_after_s=0 if allowed else retry_after((1 - self._tokens) / self._per_s),
+            refusals=self._refusals,
         )
 
     def full(self, now_s: float) -> bool:

@@ -48,6 +48,10 @@ class Caller:
     role: Role
     expires_at: int
 
+    def age_s(self, now_s: float) -> float:
+        """Seconds since the token was signed; tokens say when they expire, and each role's last equally long."""
+        return now_s - self.expires_at + LIFETIMES[self.role].total_seconds()
+
 
 class TokenSigner:
     """Signs tokens. Raises KeyInvalid for a key that is no Ed25519 private key."""

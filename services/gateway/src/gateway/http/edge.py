@@ -5,6 +5,7 @@ be shed now → body → place and deadline → the call. So whatever is refused
 upload takes no place from other callers.
 """
 
+import asyncio
 import random
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
@@ -18,7 +19,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from gateway.call import Call
 from gateway.http.authentication import Authentication
 from gateway.http.fields import HeaderFields
-from gateway.http.rate_limits import Marks, RateLimits, address_of
+from gateway.http.rate_limits import LimitReached, Marks, RateLimits, address_of
 from gateway.http.uploads import Uploads
 from gateway.http.validation import validated_body, validated_call
 from gateway.lookup import RouteTable
@@ -37,6 +38,7 @@ from holdfast.service.tokens import Caller
 ANSWER_MS: Final = 15  # kept of every deadline, to fall back and answer before the deadline ends the call
 _FREE_PAGES: Final = frozenset({"/healthz", "/readyz"})
 _DEAR_PAGES: Final = frozenset({"/metrics", "/openapi.json"})  # milliseconds of this process
+_MOST_PAUSING: Final = 1_000  # each holds a connection: half of those that a process may have
 _SPREAD_S: Final = 2  # clients that were refused together come back in different seconds
 _LONGEST_RETRY_AFTER_S: Final = 5
 
@@ -69,6 +71,7 @@ class Edge:
         self._admission = admission
         self._uploads = uploads
         self._cache = cache
+        self._pausing = 0
 
     def in_front_of(self, inner: ASGIApp) -> ASGIApp:
         """An application that serves the API here and all else by `inner`."""
@@ -100,6 +103,7 @@ class Edge:
             call = validated_call(endpoint.route, part, scope, fields, caller, token, current())
             response = await self._answer(endpoint, call, fields, scope, receive)
         except (Problem, InputInvalid, ResilienceError) as error:
+            await self._pause(error)
             response = problem_response(_problem(error), scope["path"])
             if marks and response.status_code == 429:
                 marks = []  # the limit that was reached is the one to tell
@@ -148,14 +152,30 @@ class Edge:
                     raise
                 return kept
 
+    async def _pause(self, error: Exception) -> None:
+        """Hold the refusal of a caller back that goes on calling over its limit; only so many at once."""
+        if isinstance(error, LimitReached) and error.pause_s > 0 and self._pausing < _MOST_PAUSING:
+            self._pausing += 1
+            try:
+                await asyncio.sleep(error.pause_s)
+            finally:
+                self._pausing -= 1
+
+    def _count_page(self, path: str, address: str) -> None:
+        if path in _DEAR_PAGES:
+            self._limits.take_service_call(address)
+        elif path not in _FREE_PAGES:
+            self._limits.take_call(address, None)
+
     async def _serve_page(self, inner: ASGIApp, scope: Scope, receive: Receive, send: Send) -> None:
         """Health, metrics, documentation: counted at the address, for some cost more than a call; HEAD as GET."""
         if scope["type"] == "http":
             path = scope["path"]
-            if path in _DEAR_PAGES:
-                self._limits.take_service_call(address_of(scope))
-            elif path not in _FREE_PAGES:
-                self._limits.take_call(address_of(scope), None)
+            try:
+                self._count_page(path, address_of(scope))
+            except LimitReached as error:
+                await self._pause(error)
+                raise
             if path.endswith("\n"):  # for Starlette it would be the page without, for the limits above it is not
                 raise Problem(404, "not-found", "there is nothing here")
             if scope["method"] == "HEAD":

@@ -17,6 +17,9 @@ from holdfast.resilience.ratelimit import RateDecision, RateLimiter
 from holdfast.resilience.settings import RateSettings
 from holdfast.service.problems import Problem
 
+_PAUSE_S: Final = 0.01  # for each refusal in a row but the first
+_LONGEST_PAUSE_S: Final = 1.0
+
 Marks = list[tuple[bytes, bytes]]
 """RateLimit and RateLimit-Policy of an answer, as raw headers."""
 
@@ -32,8 +35,21 @@ class Rates:
     passwords: RateSettings
 
 
+class LimitReached(Problem):
+    """429 `rate-limited`. `pause_s`: how long the answer is to be held back.
+
+    A caller that goes on after refusals waits longer for each further one. So calls in vain cost it connections and
+    time, where an answer at once would cost this process more than the caller.
+    """
+
+    def __init__(self, decision: RateDecision, headers: Mapping[str, str]) -> None:
+        detail = f"over {decision.limit} calls at once, try again in {decision.retry_after_s} s"
+        super().__init__(429, "rate-limited", detail, headers=headers)
+        self.pause_s = min(_LONGEST_PAUSE_S, _PAUSE_S * (decision.refusals - 1))
+
+
 class RateLimits:
-    """Token buckets in the memory of this process. Every method raises Problem 429 `rate-limited` with Retry-After."""
+    """Token buckets in the memory of this process. Every method raises LimitReached."""
 
     def __init__(self, rates: Rates) -> None:
         self._tokens = _Limit("default", rates.tokens)
@@ -75,14 +91,13 @@ class _Limit:
             raise self._refusal(decision, limit)
         return [self._policy, (b"ratelimit", limit.encode())]
 
-    def _refusal(self, decision: RateDecision, limit: str) -> Problem:
-        headers: Mapping[str, str] = {
+    def _refusal(self, decision: RateDecision, limit: str) -> LimitReached:
+        headers = {
             "RateLimit-Policy": self._policy[1].decode(),
             "RateLimit": limit,
             "Retry-After": str(decision.retry_after_s),
         }
-        detail = f"over {decision.limit} calls at once, try again in {decision.retry_after_s} s"
-        return Problem(429, "rate-limited", detail, headers=headers)
+        return LimitReached(decision, headers)
 
 
 _IPV6_NETWORK_BITS: Final = 64

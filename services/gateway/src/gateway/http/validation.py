@@ -6,6 +6,7 @@ made of the route and the checked part, the query is written anew from the parse
 
 import re
 import secrets
+import time
 from typing import Any, Final
 from urllib.parse import quote
 
@@ -29,6 +30,7 @@ from holdfast.service.problems import Problem, validation_problem
 from holdfast.service.request_head import MAX_TARGET_BYTES, target_too_long
 from holdfast.service.tokens import Caller
 
+NEWCOMER_S: Final = 10.0
 CLIENT_ADDRESS: Final = "X-Client-Address"
 _MOST_ERRORS: Final = 20  # that one problem names
 _DOTS: Final = frozenset({".", ".."})
@@ -50,6 +52,7 @@ def validated_call(
         headers.append(("Authorization", f"Bearer {token}"))
     address = address_of(scope)
     role = None if caller is None else caller.role
+    newcomer = caller is not None and caller.age_s(time.time()) < NEWCOMER_S
     path = _path(route, part)
     query = canonical_query(parse_query(route.query, scope["query_string"]))
     if (
@@ -68,13 +71,14 @@ def validated_call(
             no_cache=cached and wants_no_cache(fields.lines(b"cache-control")),
             address=address,
             role=role,
+            newcomer=newcomer,
             accept_encoding=fields.get(b"accept-encoding") if cached else None,
             if_none_match=fields.get(b"if-none-match") if cached else None,
         )
     headers += _command_headers(route, fields)
     if route.lane is Lane.SIGN_IN:
         headers.append((CLIENT_ADDRESS, host_of(scope)))
-    return Call(route, path, query, tuple(headers), context.deadline, address=address, role=role)
+    return Call(route, path, query, tuple(headers), context.deadline, address=address, role=role, newcomer=newcomer)
 
 
 def validated_body(route: Route, raw: bytes) -> BaseModel | None:
