@@ -106,7 +106,7 @@ async def test_what_is_shed_is_answered_before_its_body_has_come(shop: Any, kit:
     shop.command.then_hang(1)
     host, port = shop.http.base_url.host, shop.http.base_url.port
     head = (
-        f"POST /api/cart/items HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer {kit.token("customer")}\r\n"
+        f"POST /api/cart/items HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer {kit.token('customer')}\r\n"
         "Content-Type: application/json\r\nContent-Length: 33\r\n\r\n"
     ).encode()
 
