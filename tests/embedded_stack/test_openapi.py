@@ -33,7 +33,7 @@ database = "none"
 [checks]
 positive_data_acceptance.enabled = false
 ensure_resource_availability.enabled = false
-not_a_server_error.expected-statuses = ["2xx", "4xx", "503", "504"]
+not_a_server_error.expected-statuses = ["2xx", "304", "4xx", "503", "504"]
 [phases]
 stateful.enabled = false
 """
