@@ -95,7 +95,7 @@ async def attacker(somebody: Client) -> tuple[Attacker, dict[str, str]]:
 
 
 async def _has_two(guest: Client) -> bool:
-    return (await guest.get("/api/orders")).body["total"] == 2
+    return bool((await guest.get("/api/orders")).body["total"] == 2)
 
 
 def _tokens(client: Client, role: Role) -> Iterator[str]:

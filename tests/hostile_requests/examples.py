@@ -108,7 +108,9 @@ def _forged_cursors(calls: Sequence[Operation], world: World) -> Iterator[Exampl
         for query in world.cursors.get(call.id, ()):
             real = query.get("cursor")
             given = [(name.encode(), value.encode()) for name, value in query.items() if name != "cursor"]
-            for value in () if real is None else (b"null", b"[]", b"true", *_wrong_instead_of(first_value(real))):
+            if real is None:
+                continue
+            for value in (b"null", b"[]", b"true", *_wrong_instead_of(first_value(real))):
                 draft = valid(call, world)
                 draft.query = [*given, (b"cursor", forged_cursor(real, 0, value))]
                 request = draft.request(f"A2 {call.id} {given} with {value.decode()}")
