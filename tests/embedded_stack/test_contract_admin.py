@@ -207,7 +207,8 @@ async def test_a_stream_is_folded_at_any_version(somebody: Client) -> None:
     await admin.do("POST", f"/api/admin/products/{product_id}/stock", {"delta": 2, "reason": "Found"})
     path = f"/api/admin/streams/product-{product_id}"
     whole = (await admin.get(path)).body
-    assert whole.keys() == {"stream_id", "version", "state", "events"}
+    assert whole.keys() == {"stream_id", "version", "state", "events", "next_cursor"}
+    assert whole["next_cursor"] is None
     assert (whole["stream_id"], whole["version"]) == (f"product-{product_id}", 3)
     assert (whole["state"]["unit_amount"], whole["state"]["available"]) == (250, 7)
     assert [event["type"] for event in whole["events"]] == ["ProductCreated", "PriceChanged", "StockAdjusted"]
