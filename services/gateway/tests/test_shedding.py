@@ -129,14 +129,7 @@ async def test_the_guests_of_one_address_share_four_places_and_customers_need_no
     shop = await kit.open_shop(stack)
     shop.query.then_hang(0.2)  # less than an attempt may take, or it would be repeated
     guests = [kit.token("guest", f"0193f0a0-0000-7000-8000-{number:012}") for number in range(12)]
-    flood = [
-        asyncio.create_task(shop.call("GET", "/api/cart", headers={"Authorization": f"Bearer {token}"}))
-        for token in guests
-    ]
-    async with asyncio.timeout(5):
-        while not shop.query.received:  # noqa: ASYNC110  # seen from the service's side
-            await asyncio.sleep(0.005)
-    await asyncio.sleep(0.05)
+    flood = await _flood_of_carts(shop, guests)
     assert len(shop.query.received) == 4
     shop.query.then(200, {"items": []})
     begun = time.perf_counter()
@@ -149,17 +142,23 @@ async def test_new_guests_share_four_places_whatever_their_address(stack: AsyncE
     shop = await kit.open_shop(stack, guests_at_once=100)
     sessions = [(await shop.call("POST", "/api/sessions", json={})).json()["token"] for _ in range(10)]
     shop.query.then_hang(0.2)
-    flood = [
-        asyncio.create_task(shop.call("GET", "/api/cart", headers={"Authorization": f"Bearer {token}"}))
-        for token in sessions
-    ]
-    async with asyncio.timeout(5):
-        while not shop.query.received:  # noqa: ASYNC110  # seen from the service's side
-            await asyncio.sleep(0.005)
-    await asyncio.sleep(0.05)
+    flood = await _flood_of_carts(shop, sessions)
     assert len(shop.query.received) == 4
     shop.query.then(200, {"items": []})
     begun = time.perf_counter()
     assert (await shop.call("GET", "/api/orders", "guest")).status_code == 200  # a guest of a minute ago
     assert time.perf_counter() - begun < 0.15
     await asyncio.gather(*flood)
+
+
+async def _flood_of_carts(shop: Any, tokens: list[str]) -> list[asyncio.Task[httpx.Response]]:
+    """A cart view of each token at once, some of which have reached the service."""
+    flood = [
+        asyncio.create_task(shop.call("GET", "/api/cart", headers={"Authorization": f"Bearer {token}"}))
+        for token in tokens
+    ]
+    async with asyncio.timeout(5):
+        while not shop.query.received:  # noqa: ASYNC110  # seen from the service's side
+            await asyncio.sleep(0.005)
+    await asyncio.sleep(0.05)
+    return flood

@@ -18,8 +18,12 @@ async def read_body(headers: Headers, receive: Receive) -> bytes:
     Raises Problem 413 `body-too-large` (at once when Content-Length says so), 415 `unsupported-media-type` for another
     media type or any Content-Encoding, and CallerGone when the connection closes before the body's end.
     """
-    require_length(headers)
-    require_plain(headers)
+    require_readable(headers)
+    return await receive_body(headers, receive)
+
+
+async def receive_body(headers: Headers, receive: Receive) -> bytes:
+    """As `read_body`, for headers that `require_readable` has passed."""
     body = bytearray()
     while True:
         message = await receive()
@@ -35,15 +39,11 @@ async def read_body(headers: Headers, receive: Receive) -> bytes:
     return bytes(body)
 
 
-def require_length(headers: Headers) -> None:
-    """Raises Problem 413 when Content-Length announces more than a body may have."""
+def require_readable(headers: Headers) -> None:
+    """Raises Problem 413 for a Content-Length beyond the bound, and 415 for any Content-Encoding but `identity`."""
     length = headers.get("content-length", "")
     if length.isdigit() and (len(length) > 9 or int(length) > MAX_BODY_BYTES):
         raise _too_large()
-
-
-def require_plain(headers: Headers) -> None:
-    """Raises Problem 415 for a body that is compressed, or that says so."""
     encoding = headers.get("content-encoding")
     if encoding is not None and encoding.strip().lower() not in ("", "identity"):
         raise Problem(415, "unsupported-media-type", "a body is sent without Content-Encoding")

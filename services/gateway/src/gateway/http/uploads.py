@@ -9,7 +9,7 @@ from starlette.types import Receive
 
 from holdfast.resilience.deadline import Deadline
 from holdfast.resilience.errors import DeadlineExceeded, Overloaded
-from holdfast.service.bodies import MAX_BODY_BYTES, read_body, require_length, require_plain
+from holdfast.service.bodies import MAX_BODY_BYTES, receive_body, require_readable
 from holdfast.service.problems import Problem
 
 
@@ -24,8 +24,7 @@ class Uploads:
 
     async def read(self, headers: Headers, receive: Receive) -> bytes:
         """The body. Raises what `bodies.read_body` raises, Problem 408 `request-timeout`, or Overloaded."""
-        require_length(headers)
-        require_plain(headers)
+        require_readable(headers)
         length = headers.get("content-length", "")
         announced = int(length) if length.isdigit() else MAX_BODY_BYTES
         if "transfer-encoding" not in headers and not length:
@@ -35,7 +34,7 @@ class Uploads:
         self.bytes += announced
         try:
             with Deadline.after(self._limit_s).limit():
-                return await read_body(headers, receive)
+                return await receive_body(headers, receive)
         except DeadlineExceeded as error:
             detail = f"the body has to arrive within {self._limit_s:g} s"
             raise Problem(408, "request-timeout", detail, headers={"Connection": "close"}) from error
