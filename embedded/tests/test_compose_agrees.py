@@ -7,6 +7,7 @@ import pytest
 import yaml  # type: ignore[import-untyped]
 
 from embedded import servers, versions
+from gateway.settings import GatewaySettings
 from holdfast.resilience.settings import ADDRESS_RATE, ANONYMOUS_RATE, PASSWORD_RATE, SESSION_RATE
 
 COMPOSE = Path(__file__).parents[2] / "docker-compose.yml"
@@ -21,6 +22,7 @@ def test_compose_runs_the_same_servers_with_the_same_bounds() -> None:
     for name, heap in (("kafka", versions.KAFKA_HEAP_MB), ("elasticsearch", versions.ELASTICSEARCH_HEAP_MB)):
         assert set(re.findall(r"-Xm[sx]\w+", texts[name])) == {f"-Xms{heap}m", f"-Xmx{heap}m"}, name
         assert "-XX:TieredStopAtLevel=1" in texts[name], name
+    assert set(servers.ELASTICSEARCH_JVM.split()) - {"-XX:-AlwaysPreTouch"} <= set(texts["elasticsearch"].split())
     assert f"max_connections={versions.POSTGRES_MAX_CONNECTIONS}" in texts["postgres"]
     first, last = versions.PORTS["gateway-1"], versions.PORTS["gateway-2"]
     assert compose["gateway"]["ports"] == [f"127.0.0.1:{first}-{last}:{first}"]
@@ -44,6 +46,9 @@ def test_compose_allows_the_one_address_that_it_sees_ten_times_what_an_address_m
                        ("PASSWORD", PASSWORD_RATE)):  # fmt: skip
         assert given[f"{name}_RATE_PER_S"] == f"${{{name}_RATE_PER_S:-{10 * rate.per_s}}}"
         assert given[f"{name}_RATE_BURST"] == f"${{{name}_RATE_BURST:-{10 * rate.burst}}}"
+    fields = GatewaySettings.model_fields
+    for name in ("guests_at_once", "anonymous_share", "newcomers_share"):
+        assert given[name.upper()] == f"${{{name.upper()}:-{10 * fields[name].default}}}"
 
 
 def test_the_user_and_database_are_the_ones_that_settings_default_to() -> None:
