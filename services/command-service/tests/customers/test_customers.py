@@ -15,6 +15,7 @@ from command_service.testing.service import Service, Someone, refused, running
 from holdfast.contracts.consistency import decode_consistency
 from holdfast.resilience.deadline import Deadline
 from holdfast.resilience.errors import BulkheadFull
+from holdfast.resilience.time_share import TimeShareSettings
 
 ADA = {"email": "Ada@Example.org", "password": "correct horse", "name": "Ada"}
 STRANGER = Source(None)
@@ -225,7 +226,9 @@ async def test_too_many_passwords_at_once_are_refused_at_once(service: Service) 
 
 async def test_without_bulkheads_everybody_queues_for_their_password(switch_off: Callable[..., None]) -> None:
     deadline = Deadline.after(10)
-    passwords = Passwords(Turns("argon2", others=ShareSettings(cpu_share=0.5, burst_s=1, queue=1, max_wait_s=10)))
+    passwords = Passwords(
+        Turns("argon2", others=ShareSettings(TimeShareSettings(share=0.5, burst_s=1), queue=1, max_wait_s=10))
+    )
     try:
         switch_off("bulkhead")
         checked = await asyncio.gather(*(passwords.verify(None, "correct horse", STRANGER, deadline) for _ in range(6)))
@@ -240,7 +243,7 @@ async def test_without_bulkheads_everybody_queues_for_their_password(switch_off:
 
 
 async def test_a_hash_is_charged_the_cpu_time_that_it_took() -> None:
-    share = ShareSettings(cpu_share=0.01, burst_s=0.001)
+    share = ShareSettings(TimeShareSettings(share=0.01, burst_s=0.001))
     passwords = Passwords(Turns("argon2", others=share))
     try:
         assert await passwords.hash("correct horse", STRANGER, Deadline.after(10))
@@ -266,7 +269,9 @@ async def test_a_caller_that_gives_up_at_work_keeps_the_turn_until_the_work_has_
 
 async def test_a_caller_that_gives_up_leaves_the_queue() -> None:
     deadline = Deadline.after(10)
-    passwords = Passwords(Turns("argon2", others=ShareSettings(cpu_share=0.5, burst_s=1, queue=2, max_wait_s=10)))
+    passwords = Passwords(
+        Turns("argon2", others=ShareSettings(TimeShareSettings(share=0.5, burst_s=1), queue=2, max_wait_s=10))
+    )
     try:
         hashed = await passwords.hash("correct horse", STRANGER, deadline)
         waiting = [asyncio.create_task(passwords.verify(hashed, "correct horse", STRANGER, deadline)) for _ in range(3)]

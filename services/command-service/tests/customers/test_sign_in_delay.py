@@ -18,6 +18,7 @@ from command_service.settings import Settings
 from command_service.testing.service import Service, refused, running
 from holdfast.resilience.clock import FakeClock
 from holdfast.resilience.deadline import Deadline
+from holdfast.resilience.time_share import TimeShareSettings
 
 ADA = {"email": "ada@example.org", "password": "correct horse"}
 WRONG = "incorrect horse"
@@ -32,7 +33,7 @@ class Door:
         self.clock = FakeClock()
         parts = service.app.state.parts
         service.app.state.parts = replace(parts, attempts=SignInAttempts(clock=self.clock))
-        room = ShareSettings(cpu_share=1.0, burst_s=60.0, queue=50, max_wait_s=10.0)
+        room = ShareSettings(TimeShareSettings(share=1.0, burst_s=60.0), queue=50, max_wait_s=10.0)
         parts.passwords._turns = Turns("argon2", trusted=room, others=room)
 
     async def sign_in(
@@ -272,7 +273,7 @@ async def test_many_sign_ins_at_once_with_the_right_password_meet_no_delay(door:
 async def test_a_refusal_at_the_queue_and_a_deadline_count_as_no_failure(door: Door) -> None:
     await door.register()
     passwords = door.service.app.state.parts.passwords
-    none_left = ShareSettings(cpu_share=0.001, burst_s=0.001, queue=1)
+    none_left = ShareSettings(TimeShareSettings(share=0.001, burst_s=0.001), queue=1)
     passwords._turns = Turns("argon2", trusted=none_left, others=none_left)
     answers = await asyncio.gather(*(door.sign_in(WRONG, at=EVE) for _ in range(12)))
     codes = Counter(answer.status_code for answer in answers)
@@ -281,7 +282,7 @@ async def test_a_refusal_at_the_queue_and_a_deadline_count_as_no_failure(door: D
         if answer.status_code == 503:
             assert refused(answer, 503, "bulkhead-full")
             assert answer.headers["retry-after"] == "1"
-    room = ShareSettings(cpu_share=1, burst_s=60)
+    room = ShareSettings(TimeShareSettings(share=1, burst_s=60))
     passwords._turns = Turns("argon2", trusted=room, others=room)
     assert await door.guess(5) == [401] * 4 + [429]
 
@@ -326,7 +327,7 @@ async def test_a_flood_without_a_token_leaves_the_others_served_and_takes_a_tent
     assert flooded.keys() <= {201, 401, 503}
     assert flooded[503] > 3 * (flooded[201] + flooded[401])
     elapsed_s = time.monotonic() - began_s
-    assert sum(spent_s) <= OTHERS.burst_s + OTHERS.cpu_share * elapsed_s + 0.1
+    assert sum(spent_s) <= OTHERS.cpu.burst_s + OTHERS.cpu.share * elapsed_s + 0.1
 
 
 def watch_the_others_cpu(service: Service) -> list[float]:

@@ -16,6 +16,7 @@ from holdfast.resilience.clock import SYSTEM_CLOCK, Clock
 from holdfast.resilience.deadline import Deadline
 from holdfast.resilience.errors import BulkheadFull
 from holdfast.resilience.protections import PROTECTIONS
+from holdfast.resilience.time_share import TimeShare, TimeShareSettings
 
 # The gateway's attempt has 1 s: what is left after this wait is enough for a hash on a busy machine. A call that waited
 # to the end of its attempt would look like a replica that does not answer.
@@ -41,21 +42,17 @@ class Source:
 
 @dataclass(frozen=True, slots=True)
 class ShareSettings:
-    """`cpu_share` is of one core, sustained; `burst_s` seconds of CPU time may go beyond it.
+    """The CPU time and the queue of a class. A call waits for `max_wait_s` and half of its deadline at most."""
 
-    `queue` calls wait at most, each for at most `max_wait_s` and half of what is left of its deadline.
-    """
-
-    cpu_share: float
-    burst_s: float
+    cpu: TimeShareSettings
     queue: int = 4
     max_wait_s: float = MAX_WAIT_S
 
 
 # A hash takes 20 to 30 ms. In a load of 150 calls a second each class hashes 0.3 times a second. All shares of two
 # replicas together are 0.6 of a core, those without a token 0.2.
-TRUSTED: Final = ShareSettings(cpu_share=0.2, burst_s=0.5)  # 8 hashes a second, 20 at once
-OTHERS: Final = ShareSettings(cpu_share=0.1, burst_s=0.25)  # 4 hashes a second, 10 at once
+TRUSTED: Final = ShareSettings(TimeShareSettings(share=0.2, burst_s=0.5))  # 8 hashes a second, 20 at once
+OTHERS: Final = ShareSettings(TimeShareSettings(share=0.1, burst_s=0.25))  # 4 hashes a second, 10 at once
 
 
 @dataclass(eq=False, slots=True)
@@ -72,21 +69,9 @@ class Share:
     """The queue and the CPU account of one class."""
 
     settings: ShareSettings
-    clock: Clock = SYSTEM_CLOCK
+    cpu: TimeShare
     waiting: list[Waiting] = field(default_factory=list)
     _served: "deque[Source]" = field(default_factory=lambda: deque(maxlen=_REMEMBERED_TURNS))
-    _paid_off_at_s: float = float("-inf")
-
-    def wait_s(self) -> float:
-        """Seconds until the CPU account allows the next turn."""
-        if "bulkhead" not in PROTECTIONS.on:
-            return 0.0
-        burst_s = self.settings.burst_s / self.settings.cpu_share
-        return max(0.0, self._paid_off_at_s - self.clock.now() - burst_s)
-
-    def charge(self, cpu_s: float) -> None:
-        """Book the CPU time of a turn."""
-        self._paid_off_at_s = max(self._paid_off_at_s, self.clock.now()) + cpu_s / self.settings.cpu_share
 
     def join(self, newcomer: Waiting) -> Waiting | None:
         """Queue up. The call that has to leave for it, which may be the newcomer, or None while there is room.
@@ -94,7 +79,7 @@ class Share:
         While the account is overdrawn one call waits: more would hold the gateway's places for nothing.
         """
         self.waiting.append(newcomer)
-        room = 1 if self.wait_s() > 0 else self.settings.queue
+        room = 1 if self.cpu.wait_s() > 0 else self.settings.queue
         if len(self.waiting) <= room or "bulkhead" not in PROTECTIONS.on:
             return None
         leaving = max(self.waiting, key=self._order())
@@ -140,8 +125,8 @@ class Turns:
         clock: Clock = SYSTEM_CLOCK,
     ) -> None:
         self._name = name
-        self._trusted = Share(trusted, clock)
-        self._others = Share(others, clock)
+        self._trusted = Share(trusted, TimeShare(trusted.cpu, clock))
+        self._others = Share(others, TimeShare(others.cpu, clock))
         self._busy = False
         self._arrivals = itertools.count()
         self._alarm: asyncio.TimerHandle | None = None
@@ -172,7 +157,7 @@ class Turns:
 
     def give_back(self, source: Source, cpu_s: float) -> None:
         """End a turn that took so much CPU time."""
-        self._share(source).charge(cpu_s)
+        self._share(source).cpu.charge(cpu_s)
         self._busy = False
         self._begin_next()
 
@@ -193,7 +178,7 @@ class Turns:
             share.drop_cancelled()
             if not share.waiting:
                 continue
-            wait_s = share.wait_s()
+            wait_s = share.cpu.wait_s()
             if wait_s <= 0:
                 self._busy = True
                 share.pop_next().turn.set_result(None)
