@@ -75,6 +75,6 @@ class Attack:
     sends: str
     least: int
     prepare: Callable[[Honest], Awaitable[Call]]
-    clients: int = 200
+    clients: int = 800
     sources: Sequence[str] = ATTACKERS[:4]
     shared: bool = False

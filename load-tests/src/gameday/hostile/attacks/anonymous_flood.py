@@ -36,6 +36,6 @@ ATTACK: Final = Attack(
     "searches that no cache knows (6 in 10) and cached reads, without a token, with X-Forwarded-For made up",
     least=400,
     prepare=prepare,
-    clients=250,
+    clients=1000,
     sources=ATTACKERS,
 )
