@@ -93,3 +93,16 @@ def test_no_more_pass_than_burst_and_rate_allow(pauses: list[float]) -> None:
         passed += decision.allowed
         assert 0 <= decision.remaining <= 5
         assert passed <= 5 + 2 * clock.now() + 1e-6
+
+
+def test_an_allowed_call_takes_three_refusals_back() -> None:
+    clock = FakeClock()
+    limiter = RateLimiter(RateSettings(per_s=1, burst=1), clock=clock)
+    refusals = [limiter.take("a").refusals for _ in range(6)]
+    assert refusals == [0, 1, 2, 3, 4, 5]
+    clock.advance(1)
+    assert limiter.take("a").refusals == 2
+    assert limiter.take("a").refusals == 3
+    for _ in range(500):
+        refused = limiter.take("a")
+    assert refused.refusals == 100

@@ -66,7 +66,12 @@ def build(settings: GatewaySettings) -> FastAPI:
     _check_pair(signer, verifier)
     parts = _parts(settings, registry)
     limits = _limits(settings)
-    places = ServicePlaces(limits, settings.guests_at_once)
+    places = ServicePlaces(
+        limits,
+        guests_at_once=settings.guests_at_once,
+        anonymous_share=settings.anonymous_share,
+        newcomers_share=settings.newcomers_share,
+    )
     forwarder = Forwarder(parts.query, parts.command, make_lanes(), parts.cache, places, registry)
     admission = Admission(replace(ADMISSION, first=settings.calls_at_once))
     operations = Operations(parts.board, parts.dependencies, admission, settings.replica)

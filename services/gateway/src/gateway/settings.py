@@ -87,6 +87,14 @@ class GatewaySettings(ServiceSettings):
         ge=1,
         description="calls of one address's guests with the services at once, for each lane; more wait for a moment",
     )
+    anonymous_share: float = Field(
+        0.15, gt=0,
+        description="seconds of the services' time a second for all calls without a token: a call takes 3 to 10 ms of "
+        "a quiet shop and longer of a busy one, so this pays for 15 to 50 calls a second",
+    )  # fmt: skip
+    newcomers_share: float = Field(
+        0.2, gt=0, description="as much for all guests in the first 10 s of their session, who add and check out too"
+    )  # fmt: skip
     body_timeout_s: float = Field(5.0, gt=0, le=60, description="how long a request's body may take to arrive")
     bodies_bytes: int = Field(
         16 * 1024 * 1024, ge=64 * 1024, description="bytes of all bodies that are arriving: 256 of the largest"

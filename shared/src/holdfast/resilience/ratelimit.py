@@ -3,6 +3,7 @@
 import math
 from collections import OrderedDict
 from dataclasses import dataclass
+from typing import Final
 
 from holdfast.resilience.clock import SYSTEM_CLOCK, Clock
 from holdfast.resilience.errors import RateLimited, retry_after
@@ -13,7 +14,7 @@ from holdfast.resilience.settings import RateSettings
 class RateDecision:
     """What RateLimit headers say. limit and remaining count requests; reset_s: seconds until the bucket is full.
 
-    refusals: how many in a row this one ends, 0 for an allowed call.
+    refusals: the caller's refused calls, of which each allowed call has taken three back. At most 100.
     """
 
     allowed: bool
@@ -27,6 +28,10 @@ class RateDecision:
         """Raise RateLimited unless the call was allowed."""
         if not self.allowed:
             raise RateLimited(retry_after_s=self.retry_after_s, limit=self.limit, reset_s=self.reset_s)
+
+
+_MOST_REFUSALS: Final = 100
+_FORGIVEN: Final = 3  # refusals for one allowed call: those of a caller at over four times its rate add up
 
 
 class TokenBucket:
@@ -46,9 +51,9 @@ class TokenBucket:
         allowed = self._tokens >= 1
         if allowed:
             self._tokens -= 1
-            self._refusals = 0
+            self._refusals = max(0, self._refusals - _FORGIVEN)
         else:
-            self._refusals += 1
+            self._refusals = min(_MOST_REFUSALS, self._refusals + 1)
         return RateDecision(
             allowed=allowed,
             limit=self._burst,

@@ -20,6 +20,7 @@ from gateway.call import Call
 from gateway.http.authentication import Authentication
 from gateway.http.fields import HeaderFields
 from gateway.http.rate_limits import LimitReached, Marks, RateLimits, address_of
+from gateway.http.service_places import TimeUsedUp
 from gateway.http.uploads import Uploads
 from gateway.http.validation import validated_body, validated_call
 from gateway.lookup import RouteTable
@@ -154,7 +155,7 @@ class Edge:
 
     async def _pause(self, error: Exception) -> None:
         """Hold the refusal of a caller back that goes on calling over its limit; only so many at once."""
-        if isinstance(error, LimitReached) and error.pause_s > 0 and self._pausing < _MOST_PAUSING:
+        if isinstance(error, LimitReached | TimeUsedUp) and error.pause_s > 0 and self._pausing < _MOST_PAUSING:
             self._pausing += 1
             try:
                 await asyncio.sleep(error.pause_s)

@@ -17,7 +17,7 @@ from holdfast.resilience.ratelimit import RateDecision, RateLimiter
 from holdfast.resilience.settings import RateSettings
 from holdfast.service.problems import Problem
 
-_PAUSE_S: Final = 0.01  # for each refusal in a row but the first
+_PAUSE_S: Final = 0.01  # for each refusal before it
 _LONGEST_PAUSE_S: Final = 1.0
 
 Marks = list[tuple[bytes, bytes]]

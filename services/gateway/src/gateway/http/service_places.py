@@ -1,37 +1,59 @@
-"""How many calls may be with the services at once: of callers without a token, of new guests, of one address's guests.
+"""What callers who are free to make again may have of the services: those without a token, and guests.
 
-A call without a token costs nothing to make again from another address, so all of these share a small bulkhead. A
-guest's token is free to ask for. So all guests whose session is seconds old share another one, and the guests of one
-address share one for each lane: however many sessions are opened, they take little of the services. Customers and
-administrators are limited by their token alone. The queues are short, since what waits here holds a place at the edge.
+A call without a token costs nothing to make again from another address. So all of these share a small bulkhead and a
+share of the services' time. A guest's token is free to ask for. So all guests whose session is seconds old share as
+much, and the guests of one address share a bulkhead for each lane. Customers and administrators are limited by their
+token alone. The queues are short, since what waits here holds a place at the edge.
 """
 
+import time
 from contextlib import AbstractAsyncContextManager, nullcontext
 from typing import Final
 
 from gateway.call import Call
 from gateway.http.rate_limits import RateLimits
 from gateway.routing import Lane
-from holdfast.resilience.bulkhead import Bulkhead
-from holdfast.resilience.settings import BulkheadSettings
+from holdfast.resilience.bulkhead import Bulkhead, Slot
+from holdfast.resilience.errors import BulkheadFull
+from holdfast.resilience.ratelimit import RateLimiter
+from holdfast.resilience.settings import BulkheadSettings, RateSettings
+from holdfast.resilience.time_share import TimeShare, TimeShareSettings
 
-# Four at once keep two cores less than half busy beside the shop's other calls; a burst waits for a moment.
-ANONYMOUS: Final = BulkheadSettings(limit=4, queue=8, max_wait_s=0.1)
+# Two keep one of two cores busy at most; a burst waits for a moment.
+ANONYMOUS: Final = BulkheadSettings(limit=2, queue=8, max_wait_s=0.1)
 # As many again for guests in the first seconds of their session. A shopper is one of them for a few calls.
-NEWCOMERS: Final = BulkheadSettings(limit=4, queue=12, max_wait_s=0.3)
+NEWCOMERS: Final = BulkheadSettings(limit=2, queue=12, max_wait_s=0.3)
+# The calls of one address that may begin while its class has used up its time, so that a flood from few addresses takes
+# nothing from callers at others.
+MODEST_RATE: Final = RateSettings(per_s=2, burst=10)
+# What a call is charged with at most: one that takes longer waits for something and uses no processor meanwhile.
+LONGEST_CHARGE_S: Final = 0.02
+LONGEST_OVERDRAFT_S: Final = 0.5  # until which the account has to be paid off for any call to begin
 _GUESTS_QUEUE: Final = 12
 _GUESTS_WAIT_S: Final = 0.6  # as a command waits for its lane
 
 _Bulkheads = dict[tuple[str, Lane], Bulkhead]
 
 
+class TimeUsedUp(BulkheadFull):
+    """The calls of a class have taken their time. `pause_s`: how long the answer is to be held back.
+
+    A caller that is answered at once can call again at once, and each such call costs this process a quarter of a
+    millisecond.
+    """
+
+    pause_s: Final = 1.0  # the least that Retry-After says
+
+
 class ServicePlaces:
     """The place of a call in front of the services. One event loop."""
 
-    def __init__(self, limits: RateLimits, guests_at_once: int) -> None:
+    def __init__(
+        self, limits: RateLimits, *, guests_at_once: int, anonymous_share: float, newcomers_share: float
+    ) -> None:
         self._limits = limits
-        self._anonymous = Bulkhead("anonymous calls", ANONYMOUS)
-        self._newcomers = Bulkhead("new guests", NEWCOMERS)
+        self._anonymous = _CallerClass("anonymous calls", ANONYMOUS, anonymous_share)
+        self._newcomers = _CallerClass("new guests", NEWCOMERS, newcomers_share)
         self._guests = BulkheadSettings(limit=guests_at_once, queue=_GUESTS_QUEUE, max_wait_s=_GUESTS_WAIT_S)
         self._by_key: _Bulkheads = {}  # those with a call under way
 
@@ -39,7 +61,7 @@ class ServicePlaces:
         """Hold it for the length of the block. Raises Problem 429 `rate-limited`; entering raises BulkheadFull."""
         if call.role is None:
             self._limits.take_service_call(call.address)
-            return self._anonymous.slot(call.deadline)
+            return self._anonymous.slot(call)
         if call.role != "guest":
             return nullcontext()
         return _GuestPlace(self._by_key, self._guests, self._newcomers if call.newcomer else None, call)
@@ -54,6 +76,55 @@ class ServicePlaces:
         self._limits.take_password(call.address, anonymous=call.role is None)
 
 
+class _CallerClass:
+    """A bulkhead, an account of the time that its calls take, and how many calls each address made of late."""
+
+    def __init__(self, name: str, places: BulkheadSettings, share: float) -> None:
+        self._bulkhead = Bulkhead(name, places)
+        self._time = TimeShare(TimeShareSettings(share, burst_s=share))
+        self._modest = RateLimiter(MODEST_RATE)
+
+    def slot(self, call: Call) -> "_ChargedPlace":
+        """Hold a place for the length of the block. Entering raises BulkheadFull or TimeUsedUp."""
+        return _ChargedPlace(self, self._bulkhead.slot(call.deadline), call.address)
+
+    def charge(self, address: str) -> None:
+        """Charge a call with the most that it can cost. Raises TimeUsedUp."""
+        modest = self._modest.take(address).allowed
+        if self._time.wait_s() > (LONGEST_OVERDRAFT_S if modest else 0.0):
+            raise TimeUsedUp(self._bulkhead.dependency)
+        self._time.charge(LONGEST_CHARGE_S)
+
+    def settle(self, took_s: float) -> None:
+        """Give back what a call that took so long was charged too much."""
+        self._time.charge(min(0.0, took_s - LONGEST_CHARGE_S))
+
+
+class _ChargedPlace:
+    """A place of a class, charged with its length. (A class, since a generator would cost three times as much.)"""
+
+    __slots__ = ("_address", "_began_s", "_class", "_slot")
+
+    def __init__(self, its_class: _CallerClass, slot: Slot, address: str) -> None:
+        self._class = its_class
+        self._slot = slot
+        self._address = address
+        self._began_s = 0.0
+
+    async def __aenter__(self) -> None:
+        self._class.charge(self._address)
+        try:
+            await self._slot.__aenter__()
+        except BaseException:
+            self._class.settle(0.0)
+            raise
+        self._began_s = time.monotonic()
+
+    async def __aexit__(self, *_: object) -> None:
+        self._class.settle(time.monotonic() - self._began_s)
+        await self._slot.__aexit__()
+
+
 class _GuestPlace:
     """A place among the new guests, if the caller is one, and in the bulkhead of its address and lane.
 
@@ -62,7 +133,9 @@ class _GuestPlace:
 
     __slots__ = ("_bulkhead", "_by_key", "_key", "_places")
 
-    def __init__(self, by_key: _Bulkheads, settings: BulkheadSettings, newcomers: Bulkhead | None, call: Call) -> None:
+    def __init__(
+        self, by_key: _Bulkheads, settings: BulkheadSettings, newcomers: _CallerClass | None, call: Call
+    ) -> None:
         self._by_key = by_key
         self._key = key = (call.address, Lane.READS if call.route.reads else call.route.lane)
         bulkhead = by_key.get(key)
@@ -70,7 +143,8 @@ class _GuestPlace:
             bulkhead = by_key[key] = Bulkhead("guests of one address", settings)
         self._bulkhead = bulkhead
         own = bulkhead.slot(call.deadline)
-        self._places = (own,) if newcomers is None else (newcomers.slot(call.deadline), own)
+        self._places: tuple[AbstractAsyncContextManager[None], ...]
+        self._places = (own,) if newcomers is None else (newcomers.slot(call), own)
 
     async def __aenter__(self) -> None:
         entered = 0

@@ -1,0 +1,70 @@
+"""The share of the services' time that callers without a token, and new guests, may take."""
+
+import asyncio
+import time
+from collections import Counter
+from contextlib import AsyncExitStack
+from typing import Any
+
+import httpx
+
+
+async def test_calls_without_a_token_share_the_services_time(stack: AsyncExitStack, kit: Any) -> None:
+    shop = await kit.open_shop(stack, anonymous_share=0.01)
+    begun = time.perf_counter()
+    answers = await asyncio.gather(*(_search(shop.http, f"flood{number}") for number in range(40)))
+    assert time.perf_counter() - begun > 1  # a refusal is held back
+    statuses = Counter(answer.status_code for answer in answers)
+    assert set(statuses) == {200, 503}
+    assert statuses[200] == len(shop.query.received) <= 11  # of an address that goes on ten a moment, and the burst
+    refused = next(answer for answer in answers if answer.status_code == 503)
+    assert refused.json()["code"] == "bulkhead-full"
+    assert 1 <= int(refused.headers["retry-after"]) <= 5
+    assert (await shop.call("GET", "/api/cart", "guest")).status_code == 200
+
+
+async def test_a_kept_page_takes_none_of_that_time(stack: AsyncExitStack, kit: Any) -> None:
+    shop = await kit.open_shop(stack, anonymous_share=0.01)
+    for _ in range(40):
+        assert (await shop.http.get("/api/products/mug")).status_code == 200
+    assert len(shop.query.received) == 1
+
+
+async def test_a_flood_from_one_address_leaves_other_addresses_served(stack: AsyncExitStack, kit: Any) -> None:
+    shop = await kit.open_shop(stack, anonymous_share=0.2, anonymous_rate_burst=1000)
+    shop.query.then_hang(0.01)
+    flood = [asyncio.create_task(_search_on(shop.http, number / 60)) for number in range(60)]
+    await asyncio.sleep(1.5)
+    elsewhere = httpx.AsyncHTTPTransport(local_address="127.0.0.2")
+    async with httpx.AsyncClient(transport=elsewhere, base_url=shop.http.base_url, timeout=5) as other:
+        statuses = [(await _search(other, f"other{number}")).status_code for number in range(6)]
+    for one in flood:
+        one.cancel()
+    assert statuses == [200] * 6
+
+
+async def test_new_guests_share_the_services_time_and_others_do_not_notice(stack: AsyncExitStack, kit: Any) -> None:
+    shop = await kit.open_shop(stack, newcomers_share=0.01)
+    tokens = [(await shop.call("POST", "/api/sessions", json={})).json()["token"] for _ in range(40)]
+    flood = [asyncio.create_task(_cart(shop.http, token)) for token in tokens]
+    await asyncio.sleep(0.2)
+    begun = time.perf_counter()
+    assert (await shop.call("GET", "/api/cart", "guest")).status_code == 200  # a guest of a minute ago
+    assert time.perf_counter() - begun < 0.2
+    statuses = Counter(answer.status_code for answer in await asyncio.gather(*flood))
+    assert set(statuses) == {200, 503}
+    assert statuses[200] <= 11
+
+
+async def _search(http: httpx.AsyncClient, words: str) -> httpx.Response:
+    return await http.get("/api/products", params={"q": words})
+
+
+async def _search_on(http: httpx.AsyncClient, after_s: float) -> None:
+    await asyncio.sleep(after_s)
+    for number in range(100):
+        await _search(http, f"flood{after_s}x{number}")
+
+
+async def _cart(http: httpx.AsyncClient, token: str) -> httpx.Response:
+    return await http.get("/api/cart", headers={"Authorization": f"Bearer {token}"})
