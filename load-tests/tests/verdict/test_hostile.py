@@ -78,6 +78,14 @@ def test_a_breaker_that_was_open_before_or_long_after_is_not_the_attackers_doing
     assert verdict(samples=[before, sample(at(1)), after]).result is Result.PASS
 
 
+def test_a_breaker_that_still_waits_for_calls_to_try_did_not_open() -> None:
+    waits = [sample(at(seconds), "half-open", group="browse") for seconds in (-1, 1, 2)]
+    assert verdict(samples=waits).result is Result.PASS
+    assert verdict(samples=[*waits, sample(at(3), "open", group="browse")]).result is Result.FAIL
+    closed_between = [*waits, sample(at(3)), sample(at(4), "half-open", group="browse")]
+    assert verdict(samples=closed_between).result is Result.FAIL
+
+
 def test_memory_above_its_limit_fails_the_run() -> None:
     found = verdict(memory=[look(at(1), gateway_1=100, postgres=600), look(at(9), gateway_1=257, postgres=640)])
     assert found.result is Result.FAIL

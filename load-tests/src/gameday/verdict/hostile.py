@@ -20,7 +20,8 @@ def hostile(
     """`limits`: bytes by part. Everything from the first moment of the attack to the end of the recovery counts."""
     began, ended = _from_attack_on(timeline)
     looked_at = [sample for sample in samples if began <= sample.at < ended and sample.breakers]
-    breakers = {one.name for sample in looked_at for one in sample.breakers if one.state != "closed"}
+    before = [sample for sample in samples if sample.at < began and sample.breakers]
+    breakers = _opened(before[-1] if before else None, looked_at)
     held: dict[str, int] = {}
     for look in memory:
         if began <= look.at < ended:
@@ -29,6 +30,17 @@ def hostile(
     peaks = [MemoryPeak(part, size, limits[part]) for part, size in held.items()]
     fullest_first = sorted(peaks, key=lambda one: -one.peak_bytes / one.limit_bytes)
     return Hostile(attack, len(looked_at), sorted(breakers), fullest_first)
+
+
+def _opened(before: Sample | None, looked_at: Sequence[Sample]) -> set[str]:
+    """Who was not closed. One that was half-open before, and still waits for calls to try, did not open."""
+    waiting = set() if before is None else {one.name for one in before.breakers if one.state == "half-open"}
+    opened: set[str] = set()
+    for sample in looked_at:
+        not_closed = {one.name: one.state for one in sample.breakers if one.state != "closed"}
+        waiting = {name for name in waiting if not_closed.get(name) == "half-open"}
+        opened |= not_closed.keys() - waiting
+    return opened
 
 
 def _from_attack_on(timeline: Timeline) -> tuple[float, float]:
