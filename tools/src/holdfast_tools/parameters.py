@@ -36,6 +36,7 @@ SOURCES: Final[Mapping[str, Sequence[str]]] = {
         "MODEST_RATE",
         "LONGEST_CHARGE_S",
         "LONGEST_OVERDRAFT_S",
+        "OTHERS_GONE_S",
     ),
     f"{_GATEWAY}/forwarding.py": ("RESERVE_S", "RESERVE_SHARE", "SLOW_PACE_S", "HURRY_S"),
     "services/query-service/src/query_service/settings.py": (),

@@ -1,9 +1,9 @@
 """What callers who are free to make again may have of the services: those without a token, and guests.
 
 A call without a token costs nothing to make again from another address. So all of these share a small bulkhead and a
-share of the services' time. A guest's token is free to ask for. So all guests whose session is seconds old share as
-much, and the guests of one address share a bulkhead for each lane. Customers and administrators are limited by their
-token alone. The queues are short, since what waits here holds a place at the edge.
+share of the services' time, which counts while others call. A guest's token is free to ask for. So all guests whose
+session is seconds old share as much, and the guests of one address share a bulkhead for each lane. Customers and
+administrators are limited by their token alone. The queues are short, since what waits here holds a place at the edge.
 """
 
 import time
@@ -29,6 +29,7 @@ MODEST_RATE: Final = RateSettings(per_s=2, burst=10)
 # What a call is charged with at most: one that takes longer waits for something and uses no processor meanwhile.
 LONGEST_CHARGE_S: Final = 0.02
 LONGEST_OVERDRAFT_S: Final = 0.5  # until which the account has to be paid off for any call to begin
+OTHERS_GONE_S: Final = 1.0  # after the last call of somebody else
 _GUESTS_QUEUE: Final = 12
 _GUESTS_WAIT_S: Final = 0.6  # as a command waits for its lane
 
@@ -62,6 +63,9 @@ class ServicePlaces:
         if call.role is None:
             self._limits.take_service_call(call.address)
             return self._anonymous.slot(call)
+        self._anonymous.others_call()
+        if not call.newcomer:
+            self._newcomers.others_call()
         if call.role != "guest":
             return nullcontext()
         return _GuestPlace(self._by_key, self._guests, self._newcomers if call.newcomer else None, call)
@@ -77,9 +81,13 @@ class ServicePlaces:
 
 
 class _CallerClass:
-    """A bulkhead, an account of the time that its calls take, and how many calls each address made of late."""
+    """A bulkhead, an account of the time that its calls take, and how many calls each address made of late.
+
+    The account is kept while others call: with nobody beside it the class may have all of the services' time.
+    """
 
     def __init__(self, name: str, places: BulkheadSettings, share: float) -> None:
+        self._others_called_s = float("-inf")
         self._bulkhead = Bulkhead(name, places)
         self._time = TimeShare(TimeShareSettings(share, burst_s=share))
         self._modest = RateLimiter(MODEST_RATE)
@@ -88,40 +96,47 @@ class _CallerClass:
         """Hold a place for the length of the block. Entering raises BulkheadFull or TimeUsedUp."""
         return _ChargedPlace(self, self._bulkhead.slot(call.deadline), call.address)
 
-    def charge(self, address: str) -> None:
-        """Charge a call with the most that it can cost. Raises TimeUsedUp."""
+    def others_call(self) -> None:
+        """Note that a caller of no such class calls."""
+        self._others_called_s = time.monotonic()
+
+    def charge(self, address: str) -> float:
+        """Charge a call with the most that it can cost, which is returned. Raises TimeUsedUp."""
+        if time.monotonic() - self._others_called_s > OTHERS_GONE_S:
+            return 0.0
         modest = self._modest.take(address).allowed
         if self._time.wait_s() > (LONGEST_OVERDRAFT_S if modest else 0.0):
             raise TimeUsedUp(self._bulkhead.dependency)
         self._time.charge(LONGEST_CHARGE_S)
+        return LONGEST_CHARGE_S
 
-    def settle(self, took_s: float) -> None:
+    def settle(self, charged_s: float, took_s: float) -> None:
         """Give back what a call that took so long was charged too much."""
-        self._time.charge(min(0.0, took_s - LONGEST_CHARGE_S))
+        self._time.charge(min(0.0, took_s - charged_s))
 
 
 class _ChargedPlace:
     """A place of a class, charged with its length. (A class, since a generator would cost three times as much.)"""
 
-    __slots__ = ("_address", "_began_s", "_class", "_slot")
+    __slots__ = ("_address", "_began_s", "_charged_s", "_class", "_slot")
 
     def __init__(self, its_class: _CallerClass, slot: Slot, address: str) -> None:
         self._class = its_class
         self._slot = slot
         self._address = address
-        self._began_s = 0.0
+        self._began_s = self._charged_s = 0.0
 
     async def __aenter__(self) -> None:
-        self._class.charge(self._address)
+        self._charged_s = self._class.charge(self._address)
         try:
             await self._slot.__aenter__()
         except BaseException:
-            self._class.settle(0.0)
+            self._class.settle(self._charged_s, 0.0)
             raise
         self._began_s = time.monotonic()
 
     async def __aexit__(self, *_: object) -> None:
-        self._class.settle(time.monotonic() - self._began_s)
+        self._class.settle(self._charged_s, time.monotonic() - self._began_s)
         await self._slot.__aexit__()
 
 
