@@ -8,7 +8,7 @@ from holdfast_tools.compare_cpu import report
 from holdfast_tools.compare_cpu.errors import RoundFailed
 from holdfast_tools.compare_cpu.journeys import JOURNEYS
 from holdfast_tools.compare_cpu.process_tree import Usage
-from holdfast_tools.compare_cpu.rounds import Cost, Reading, Round, Span, between, cost_of_step, rate
+from holdfast_tools.compare_cpu.rounds import Cost, Reading, Round, Span, between, cost_of_step, rate, together
 from holdfast_tools.compare_cpu.statistics import Ratio, Verdict
 
 SEARCH = JOURNEYS["search"]
@@ -23,6 +23,11 @@ def test_between_two_readings_lies_what_was_used_by_kind_and_the_time() -> None:
 def test_the_idle_rate_is_over_all_idle_time() -> None:
     idle = rate([Span({"query": 1.0}, 4.0), Span({"query": 2.0, "kafka": 1.2}, 8.0)])
     assert idle == pytest.approx({"query": 0.25, "kafka": 0.1})
+
+
+def test_the_parts_of_a_journey_are_added() -> None:
+    parts = [Span({"query": 1.0}, 4.0, 0.5), Span({"query": 2.0, "kafka": 1.5}, 8.0, 0.25)]
+    assert together(parts) == Span({"query": 3.0, "kafka": 1.5}, 12.0, 0.75)
 
 
 def test_a_step_costs_what_was_used_less_what_the_idle_shop_uses_in_the_time() -> None:

@@ -8,7 +8,6 @@ from holdfast_tools.compare_cpu import report, rounds
 from holdfast_tools.compare_cpu.errors import Refused, RoundFailed, TimeUp
 from holdfast_tools.compare_cpu.journeys import Journey
 from holdfast_tools.compare_cpu.report import Pair, of_journey
-from holdfast_tools.compare_cpu.rounds import Round
 from holdfast_tools.compare_cpu.stack import Stack
 from holdfast_tools.compare_cpu.statistics import Ratio, narrow_enough, order, ratio
 
@@ -37,16 +36,15 @@ def ratios(pairs: Sequence[Pair], plan: Plan) -> dict[str, Ratio]:
 
 
 def compare(stacks: tuple[Stack, Stack], plan: Plan) -> list[Pair]:
-    """One stack at a time, A B B A A B ..., each round after a start of its own, so that all are alike.
+    """Rounds of both stacks, which are started for each one anew, so that all are alike; A first, then B first.
 
     Ends with what is complete when a round fails three times or the time is up.
     """
     pairs: list[Pair] = []
     try:
         for first, second in order():
-            number = len(pairs) + 1
-            done = {side: _round(stacks[side], plan, number) for side in (first, second)}
-            pairs.append((done[0], done[1]))
+            done = _round((stacks[first], stacks[second]), plan, len(pairs) + 1)
+            pairs.append((done[first], done[second]))
             if _enough(pairs, plan):
                 break
     except RoundFailed as error:
@@ -62,20 +60,20 @@ def _enough(pairs: Sequence[Pair], plan: Plan) -> bool:
     return len(pairs) > 1 and all(narrow_enough(one, plan.bar) for one in ratios(pairs, plan).values())
 
 
-def _round(stack: Stack, plan: Plan, number: int) -> Round:
+def _round(stacks: tuple[Stack, Stack], plan: Plan, number: int) -> Pair:
     """Raises RoundFailed when it failed three times."""
 
-    def attempt() -> Round:
-        with stack.running() as running:
-            seed = (plan.seed, number)
-            return rounds.measure(running.supervisor, running.gateways, plan.journeys, plan.products, seed)
+    def attempt() -> Pair:
+        with stacks[0].running() as first, stacks[1].running() as second:
+            return rounds.measure((first, second), plan.journeys, plan.products, (plan.seed, number))
 
-    done = repeated(attempt, f"round {number} of {stack.label}")
-    say(f"round {number} of {stack.label}: {report.line(done)}")
+    done = repeated(attempt, f"round {number}")
+    for stack, its in zip(stacks, done, strict=True):
+        say(f"round {number} of {stack.label}: {report.line(its)}")
     return done
 
 
-def repeated(attempt: Callable[[], Round], name: str) -> Round:
+def repeated(attempt: Callable[[], Pair], name: str) -> Pair:
     """What `attempt` returns, tried three times at most and each failure reported. Raises the last RoundFailed."""
     for left in reversed(range(_TRIES)):
         try:

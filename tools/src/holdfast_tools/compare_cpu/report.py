@@ -10,7 +10,7 @@ from holdfast_tools.compare_cpu.rounds import Round
 from holdfast_tools.compare_cpu.statistics import CONFIDENCE, Ratio, Verdict
 
 Pair = tuple[Round, Round]
-"""A round of OLD and one of NEW that were measured one after the other."""
+"""A round of OLD and one of NEW that were measured in turn."""
 
 _SHOWN_FROM_MS = 0.005
 

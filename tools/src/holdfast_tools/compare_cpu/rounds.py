@@ -1,22 +1,26 @@
-"""One round: what a step of each journey costs a stack that has just been started."""
+"""One round: what a step of each journey costs shops that have just been started, measured in turn."""
 
 import json
 import time
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final
 
 from holdfast_tools.compare_cpu import proc, process_tree
-from holdfast_tools.compare_cpu.crowd import Crowd, Gateway
+from holdfast_tools.compare_cpu.crowd import Crowd
 from holdfast_tools.compare_cpu.errors import RoundFailed
 from holdfast_tools.compare_cpu.journeys import Call, Journey, visits
 from holdfast_tools.compare_cpu.process_tree import Usage
+from holdfast_tools.compare_cpu.stack import Running
 
 WARM_UP_STEPS: Final = 300
 _IDLE_S: Final = 6.0
 _SETTLE_S: Final = 2.0
 """Longer than the gateway keeps a process's status, by which a shop is known to have caught up."""
 _CAUGHT_UP_WITHIN_S: Final = 30.0
+_TURNS: Final = ((0, 0), (1, 0), (1, 1), (0, 1))
+"""(shop, half of a journey's guests): A B B A. The speed of a machine changes within minutes by a fifth and more, then
+for both shops."""
 _REPEATS_SHARE: Final = 0.01
 _STATUS: Final = Call("GET", "/api/ops/status")
 
@@ -66,33 +70,59 @@ class Span:
 
 
 def measure(
-    supervisor: int, gateways: Sequence[Gateway], journeys: Sequence[Journey], products: Sequence[str], seed: object
-) -> Round:
-    """Warms the stack up and measures it. Raises RoundFailed when a call or a process of the stack fails."""
-    crowd = Crowd(gateways)
-    _catch_up(crowd)
-    for journey in journeys:
-        crowd.perform(crowd.prepare(visits(journey, WARM_UP_STEPS, products, (seed, "warm-up"))))
-    ready = {one: crowd.prepare(visits(one, one.steps, products, (seed, "measured"))) for one in journeys}
-    _catch_up(crowd)
-    began = _read(supervisor)
-    idle = [_idle(supervisor)]
-    raw: dict[Journey, tuple[Span, int]] = {}
+    shops: tuple[Running, Running], journeys: Sequence[Journey], products: Sequence[str], seed: object
+) -> tuple[Round, Round]:
+    """Warms both shops up, and measures one while the other is idle. Raises RoundFailed when a call or a process of
+    them fails.
+    """
+    crowds = [Crowd(shop.gateways) for shop in shops]
+    for crowd in crowds:
+        _catch_up(crowd)
+        for journey in journeys:
+            crowd.perform(crowd.prepare(visits(journey, WARM_UP_STEPS, products, (seed, "warm-up"))))
+    ready = {
+        one: [crowd.prepare(visits(one, one.steps, products, (seed, "measured"))) for crowd in crowds]
+        for one in journeys
+    }
+    for crowd in crowds:
+        _catch_up(crowd)
+    began = [_read(shop) for shop in shops]
+    idle = [_idle(shops)]
+    work = {one: (_Work([], 0), _Work([], 0)) for one in journeys}
     for journey, guests in ready.items():
-        start = _read(supervisor)
-        repeats = crowd.perform(guests)
+        for side, half in _TURNS:
+            done = work[journey][side]
+            start = _read(shops[side])
+            done.repeats += crowds[side].perform(guests[side][half::2])
+            if journey.writes:
+                _catch_up(crowds[side])
+            done.spans.append(between(start, _read(shops[side])))
+    for crowd in crowds:
+        _catch_up(crowd)
+    idle.append(_idle(shops))
+    if any(_read(shop).usage.parts != before.usage.parts for shop, before in zip(shops, began, strict=True)):
+        raise RoundFailed("a process of the stack ended and was restarted")
+    return _round(0, idle, work), _round(1, idle, work)
+
+
+@dataclass(slots=True)
+class _Work:
+    """What one shop did of a journey, and how many of its calls were repeated."""
+
+    spans: list[Span]
+    repeats: int
+
+
+def _round(side: int, idle: Sequence[Sequence[Span]], work: Mapping[Journey, Sequence[_Work]]) -> Round:
+    spans = [each[side] for each in idle]
+    idle_cores = rate(spans)
+    others = sum(span.other_cpu_s for span in spans) / sum(span.lasted_s for span in spans)
+    costs = {}
+    for journey, done in work.items():
+        repeats = done[side].repeats
         if repeats > _REPEATS_SHARE * journey.steps:
             raise RoundFailed(f"{journey.name}: {repeats} responses 429 or 503 in {journey.steps} steps")
-        if journey.writes:
-            _catch_up(crowd)
-        raw[journey] = (between(start, _read(supervisor)), repeats)
-    _catch_up(crowd)
-    idle.append(_idle(supervisor))
-    if _read(supervisor).usage.parts != began.usage.parts:
-        raise RoundFailed("a process of the stack ended and was restarted")
-    idle_cores = rate(idle)
-    others = sum(span.other_cpu_s for span in idle) / sum(span.lasted_s for span in idle)
-    costs = {one.name: cost_of_step(one, span, repeats, idle_cores) for one, (span, repeats) in raw.items()}
+        costs[journey.name] = cost_of_step(journey, together(done[side].spans), repeats, idle_cores)
     return Round(costs, idle_cores, others)
 
 
@@ -108,8 +138,8 @@ def _catch_up(crowd: Crowd) -> None:
     raise RoundFailed(f"the read model had not caught up after {_CAUGHT_UP_WITHIN_S:g} s")
 
 
-def _read(supervisor: int) -> Reading:
-    usage = process_tree.usage(supervisor)
+def _read(shop: Running) -> Reading:
+    usage = process_tree.usage(shop.supervisor)
     return Reading(time.monotonic(), usage, proc.machine_cpu_s())
 
 
@@ -121,10 +151,20 @@ def between(start: Reading, end: Reading) -> Span:
     return Span(cpu_s, end.at_s - start.at_s, others_s)
 
 
-def _idle(supervisor: int) -> Span:
-    start = _read(supervisor)
+def _idle(shops: Sequence[Running]) -> list[Span]:
+    """Each shop's own use while nobody calls; `other_cpu_s` is what neither of them used."""
+    start = [_read(shop) for shop in shops]
     time.sleep(_IDLE_S)
-    return between(start, _read(supervisor))
+    spans = [between(before, _read(shop)) for before, shop in zip(start, shops, strict=True)]
+    all_s = sum(sum(span.cpu_s.values()) for span in spans)
+    return [replace(span, other_cpu_s=span.other_cpu_s + sum(span.cpu_s.values()) - all_s) for span in spans]
+
+
+def together(spans: Sequence[Span]) -> Span:
+    """What was used in all of them."""
+    kinds = {kind for span in spans for kind in span.cpu_s}
+    cpu_s = {kind: sum(span.cpu_s.get(kind, 0.0) for span in spans) for kind in kinds}
+    return Span(cpu_s, sum(span.lasted_s for span in spans), sum(span.other_cpu_s for span in spans))
 
 
 def rate(spans: Sequence[Span]) -> dict[str, float]:
