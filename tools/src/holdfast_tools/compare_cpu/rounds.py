@@ -152,7 +152,7 @@ def between(start: Reading, end: Reading) -> Span:
 
 
 def _idle(shops: Sequence[Running]) -> list[Span]:
-    """Each shop's own use while nobody calls; `other_cpu_s` is what neither of them used."""
+    """Each shop's own use without calls; `other_cpu_s` is what neither of them used."""
     start = [_read(shop) for shop in shops]
     time.sleep(_IDLE_S)
     spans = [between(before, _read(shop)) for before, shop in zip(start, shops, strict=True)]

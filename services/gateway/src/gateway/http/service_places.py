@@ -29,7 +29,7 @@ MODEST_RATE: Final = RateSettings(per_s=2, burst=10)
 # What a call is charged with at most: one that takes longer waits for something and uses no processor meanwhile.
 LONGEST_CHARGE_S: Final = 0.02
 LONGEST_OVERDRAFT_S: Final = 0.5  # until which the account has to be paid off for any call to begin
-OTHERS_GONE_S: Final = 1.0  # after the last call of somebody else
+OTHERS_GONE_S: Final = 1.0  # after the last call of a caller outside the class
 _GUESTS_QUEUE: Final = 12
 _GUESTS_WAIT_S: Final = 0.6  # as a command waits for its lane
 
@@ -83,7 +83,7 @@ class ServicePlaces:
 class _CallerClass:
     """A bulkhead, an account of the time that its calls take, and how many calls each address made of late.
 
-    The account is kept while others call: with nobody beside it the class may have all of the services' time.
+    The account is kept while others call: with no other callers the class may have all of the services' time.
     """
 
     def __init__(self, name: str, places: BulkheadSettings, share: float) -> None:
