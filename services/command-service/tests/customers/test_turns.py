@@ -9,6 +9,7 @@ from command_service.adapters.turns import OTHERS, TRUSTED, Share, ShareSettings
 from holdfast.resilience.clock import FakeClock
 from holdfast.resilience.deadline import Deadline
 from holdfast.resilience.errors import BulkheadFull
+from holdfast.resilience.time_share import TimeShare, TimeShareSettings
 
 HASH_S = 0.025
 FLOOD, HOME, WORK = "192.0.2.66", "192.0.2.1", "192.0.2.2"
@@ -16,6 +17,10 @@ FLOOD, HOME, WORK = "192.0.2.66", "192.0.2.1", "192.0.2.2"
 
 def soon() -> Deadline:
     return Deadline.after(10)
+
+
+def own_share(settings: ShareSettings, clock: FakeClock) -> Share:
+    return Share(settings, TimeShare(settings.cpu, clock))
 
 
 class Queue:
@@ -33,40 +38,40 @@ class Queue:
 
 def test_the_account_allows_a_burst_then_the_share_of_a_core() -> None:
     clock = FakeClock()
-    share = Share(OTHERS, clock)
+    share = own_share(OTHERS, clock)
     in_a_burst = 0
-    while share.wait_s() == 0:
-        share.charge(HASH_S)
+    while share.cpu.wait_s() == 0:
+        share.cpu.charge(HASH_S)
         in_a_burst += 1
     assert in_a_burst in (10, 11)
     later = 0
     for _ in range(600):
         clock.advance(0.1)
-        while share.wait_s() == 0:
-            share.charge(HASH_S)
+        while share.cpu.wait_s() == 0:
+            share.cpu.charge(HASH_S)
             later += 1
-    assert 60 * OTHERS.cpu_share - 0.1 <= later * HASH_S <= 60 * OTHERS.cpu_share + 0.1
+    assert 60 * OTHERS.cpu.share - 0.1 <= later * HASH_S <= 60 * OTHERS.cpu.share + 0.1
 
 
 def test_a_slower_machine_gets_fewer_hashes_and_no_more_of_the_core() -> None:
     clock = FakeClock()
-    share = Share(OTHERS, clock)
+    share = own_share(OTHERS, clock)
     spent_s = 0.0
     for _ in range(6_000):
         clock.advance(0.01)
-        if share.wait_s() == 0:
-            share.charge(0.2)
+        if share.cpu.wait_s() == 0:
+            share.cpu.charge(0.2)
             spent_s += 0.2
-    assert spent_s <= 60 * OTHERS.cpu_share + OTHERS.burst_s + 0.2
+    assert spent_s <= 60 * OTHERS.cpu.share + OTHERS.cpu.burst_s + 0.2
 
 
 def test_all_shares_of_two_replicas_leave_more_than_a_core_of_two() -> None:
-    assert 2 * (TRUSTED.cpu_share + OTHERS.cpu_share) < 0.7
-    assert 2 * OTHERS.cpu_share < 0.3
+    assert 2 * (TRUSTED.cpu.share + OTHERS.cpu.share) < 0.7
+    assert 2 * OTHERS.cpu.share < 0.3
 
 
 async def test_a_full_queue_refuses_the_newest_of_the_network_with_most_calls() -> None:
-    queue = Queue(Share(ShareSettings(1, 1, queue=3), FakeClock()))
+    queue = Queue(own_share(ShareSettings(TimeShareSettings(1, 1), queue=3), FakeClock()))
     flood = [queue.join(Source(FLOOD)) for _ in range(3)]
     assert [leaving for _, leaving in flood] == [None, None, None]
     again, leaving = queue.join(Source(FLOOD))
@@ -78,7 +83,7 @@ async def test_a_full_queue_refuses_the_newest_of_the_network_with_most_calls() 
 
 
 async def test_within_one_network_the_token_with_most_calls_is_refused_first() -> None:
-    queue = Queue(Share(ShareSettings(1, 1, queue=3), FakeClock()))
+    queue = Queue(own_share(ShareSettings(TimeShareSettings(1, 1), queue=3), FakeClock()))
     flood = [queue.join(Source(FLOOD, "eve"))[0] for _ in range(3)]
     neighbour, leaving = queue.join(Source(FLOOD, "ada"))
     assert leaving is flood[2]
@@ -86,7 +91,7 @@ async def test_within_one_network_the_token_with_most_calls_is_refused_first() -
 
 
 async def test_a_network_that_had_its_turns_waits_behind_one_that_had_none() -> None:
-    queue = Queue(Share(ShareSettings(1, 1, queue=1), FakeClock()))
+    queue = Queue(own_share(ShareSettings(TimeShareSettings(1, 1), queue=1), FakeClock()))
     for _ in range(5):
         queue.join(Source(FLOOD))
         queue.share.pop_next()
@@ -98,8 +103,8 @@ async def test_a_network_that_had_its_turns_waits_behind_one_that_had_none() -> 
 
 async def test_while_the_account_is_overdrawn_one_call_waits() -> None:
     clock = FakeClock()
-    queue = Queue(Share(ShareSettings(0.1, 0.1, queue=4), clock))
-    queue.share.charge(1.0)
+    queue = Queue(own_share(ShareSettings(TimeShareSettings(0.1, 0.1), queue=4), clock))
+    queue.share.cpu.charge(1.0)
     assert queue.join(Source(HOME))[1] is None
     second, leaving = queue.join(Source(HOME))
     assert leaving is second
@@ -148,7 +153,7 @@ async def test_a_short_deadline_is_not_used_up_by_waiting() -> None:
 
 
 async def test_a_call_begins_by_itself_when_the_account_allows_it_again() -> None:
-    turns = Turns("argon2", others=ShareSettings(cpu_share=0.5, burst_s=0.01))
+    turns = Turns("argon2", others=ShareSettings(TimeShareSettings(0.5, 0.01)))
     await turns.take(Source(HOME), soon())
     turns.give_back(Source(HOME), 0.06)
     began_s = asyncio.get_running_loop().time()
@@ -173,7 +178,7 @@ async def test_a_caller_that_gives_up_loses_no_turn() -> None:
 
 
 async def test_without_bulkheads_every_call_waits_for_its_turn(switch_off: Callable[..., None]) -> None:
-    turns = Turns("argon2", others=ShareSettings(cpu_share=0.001, burst_s=0.001, queue=1))
+    turns = Turns("argon2", others=ShareSettings(TimeShareSettings(0.001, 0.001), queue=1))
     switch_off("bulkhead")
     served = 0
 
