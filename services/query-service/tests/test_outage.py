@@ -8,6 +8,8 @@ from typing import Any
 import httpx
 import pytest
 
+from query_service import freshness
+
 REAL = {"elasticsearch_timeout_s": 0.2, "total_s": 0.8, "freshness_every_s": 0.25}
 
 
@@ -62,6 +64,27 @@ async def test_without_any_call_the_watch_opens_the_breaker(client: Any, link: A
     answer, took = await timed(client)
     assert answer.status_code == 503
     assert took < 0.15
+
+
+async def test_an_elasticsearch_that_stops_while_it_is_warmed_opens_the_breaker(
+    shop: Any, link: Any, serve: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    began = asyncio.Event()
+
+    async def takes_long(*_: Any, **__: Any) -> None:
+        began.set()
+        await asyncio.sleep(60)
+
+    monkeypatch.setattr(freshness, "warm", takes_long)
+    async with serve(shop, elasticsearch_url=link.url, **REAL) as client:
+        await asyncio.wait_for(began.wait(), 5)
+        assert (await client.get("/readyz")).status_code == 503
+        link.pause()
+        for _ in range(60):
+            if (await client.get("/status")).json()["dependencies"][0]["breaker"] == "open":
+                break
+            await asyncio.sleep(0.05)
+        assert (await client.get("/status")).json()["dependencies"][0]["breaker"] == "open"
 
 
 async def test_no_caller_is_the_trial_of_one_that_answers_now_and_then(client: Any, link: Any) -> None:

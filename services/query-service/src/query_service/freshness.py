@@ -100,20 +100,24 @@ class WatermarkWatch:
         self._indices: Sequence[str] = ()
         self._looks = 0
         self._answered_at_s = -math.inf
+        self._warming: asyncio.Task[None] | None = None
         self.answers = False
-        """Whether Elasticsearch answered the last look."""
+        """Whether Elasticsearch answered the last look, and is warm."""
 
     async def run(self) -> None:
         """Looks until cancelled."""
         loop = asyncio.get_running_loop()
-        while True:
-            next_s = loop.time() + spread(self._every_s)
-            try:
-                await self.look()
-            except Exception as error:  # something else answers in Elasticsearch's place
-                log.exception("watermark_look_failed")
-                self._missed(error)
-            await asyncio.sleep(max(0.0, next_s - loop.time()))
+        try:
+            while True:
+                next_s = loop.time() + spread(self._every_s)
+                try:
+                    await self.look()
+                except Exception as error:  # something else answers in Elasticsearch's place
+                    log.exception("watermark_look_failed")
+                    self._missed(error)
+                await asyncio.sleep(max(0.0, next_s - loop.time()))
+        finally:
+            self._stop_warming()
 
     async def look(self) -> None:
         """One look. Raises nothing that Elasticsearch's absence causes."""
@@ -132,7 +136,8 @@ class WatermarkWatch:
             oldest = None  # no alias or no watermark yet: Elasticsearch itself works
         self._freshness.saw(oldest)
         if not self.answers:
-            await self._warm()
+            if not self._is_warm():
+                return
             log.info("elasticsearch_answers")
         self.answers = True
         self._answered_at_s = time.monotonic()
@@ -142,10 +147,24 @@ class WatermarkWatch:
             else:
                 self._guard.breaker.probe_succeeded()
 
-    async def _warm(self) -> None:
-        # A server that was away for less was paused or slow, not started anew.
-        if time.monotonic() - self._answered_at_s > _RESTART_TAKES_S:
-            await warm(self._client, self._namespace, until_under_s=self._timeout_s)
+    def _is_warm(self) -> bool:
+        """Starts to warm a server just started. The looks go on meanwhile, so that its next absence is seen."""
+        if time.monotonic() - self._answered_at_s <= _RESTART_TAKES_S:
+            return True  # a server that was away for so short a time was paused or slow, not started anew
+        if self._warming is None:
+            self._warming = asyncio.create_task(
+                warm(self._client, self._namespace, until_under_s=self._timeout_s), name="warm"
+            )
+        if not self._warming.done():
+            return False
+        warming, self._warming = self._warming, None
+        warming.result()  # raises what something else in Elasticsearch's place caused
+        return True
+
+    def _stop_warming(self) -> None:
+        if self._warming is not None:
+            self._warming.cancel()
+            self._warming = None
 
     def _missed(self, error: Exception) -> None:
         if self.answers:
@@ -153,6 +172,8 @@ class WatermarkWatch:
         self.answers = False
         if "probe" in PROTECTIONS.on:
             self._guard.probe_missed()
+        if self._guard.breaker.lost:
+            self._stop_warming()
 
     async def _oldest(self) -> datetime | None:
         if self._looks % _ALIASES_EVERY == 0 or not self._indices:
