@@ -97,6 +97,28 @@ async def test_own_orders_are_listed_newest_first_to_the_microsecond(
     assert found == [{name: one[name] for name in fields} for one in expected]
 
 
+@pytest.mark.parametrize("limit", [1, 2, 3, 4, 5, 8, 11])
+@pytest.mark.parametrize("status", ["paid", "shipped"])
+async def test_pages_in_the_order_of_time_lose_nothing_where_times_are_equal(
+    shop: Any, client: httpx.AsyncClient, bearer: Bearer, order: Make, me: str, limit: int, status: str
+) -> None:
+    listed = [order(me, placed_at=placed(at), status=status) for at in (1, 2, 2, 2, 2, 2, 3, 4, 4, 5, 5)]
+    shop.write("orders", *listed)
+    newest_first = status != "paid"
+    places = [(datetime.fromisoformat(one["placed_at"]), one["order_id"]) for one in listed]
+    expected = [order_id for _, order_id in sorted(places, reverse=newest_first)]
+    found: list[str] = []
+    cursor = None
+    while cursor is not None or not found:
+        params = {"limit": limit, "q": me, "status": status} | ({"cursor": cursor} if cursor else {})
+        page = (await client.get("/api/admin/orders", params=params, headers=bearer(str(uuid4()), "admin"))).json()
+        assert page["total"] == len(listed)
+        assert 0 < len(page["items"]) <= limit
+        found += [item["order_id"] for item in page["items"]]
+        cursor = page["next_cursor"]
+    assert found == expected
+
+
 async def test_own_orders_take_the_write_models_cursor(
     shop: Any, client: httpx.AsyncClient, bearer: Bearer, order: Make, me: str
 ) -> None:

@@ -5,11 +5,13 @@ from typing import Final
 from holdfast.contracts.cursors import CUSTOMERS, decode_cursor
 from holdfast.resilience.deadline import Deadline
 from query_service.adapters.elasticsearch import ReadIndex
+from query_service.queries.by_time import TimeOrder
 from query_service.queries.pages import Json, page
 from query_service.search.words import best_of, exact, prefix, words
 from query_service.waiting import ReadModelBehind, TokenWaits
 
 _PROFILE: Final = ("customer_id", "name", "email", "address", "version")
+_NEWEST_FIRST: Final = TimeOrder("customers", "registered_at", "customer_id")
 
 
 class CustomerQueries:
@@ -39,17 +41,13 @@ class CustomerQueries:
         if q is not None:
             conditions += [best_of(exact("search", word, 1), prefix("search", word, 1)) for word in words(q)]
             conditions += [] if words(q) else [{"match_none": {}}]
-        registered_at = {"order": "desc", "format": "strict_date_optional_time_nanos"}
         asked: Json = {
             "query": {"bool": {"filter": conditions}},
-            "sort": [{"registered_at": registered_at}, {"customer_id": "desc"}],
-            "size": limit + 1,
             "track_total_hits": True,
             "_source": list(_PROFILE),
         }
-        if cursor is not None:
-            asked["search_after"] = decode_cursor(cursor, CUSTOMERS, scope)
-        found = await self._index.search("customers", asked, deadline)
+        after = None if cursor is None else decode_cursor(cursor, CUSTOMERS, scope)
+        found = await _NEWEST_FIRST.search(self._index, asked, limit, after, deadline)
         return page(found, limit, scope, _profile)
 
 

@@ -2,8 +2,8 @@
 
 import re
 from collections.abc import Mapping
-from datetime import UTC, datetime
-from typing import Any, Final, Literal
+from datetime import datetime
+from typing import Any, Final
 from uuid import UUID
 
 from holdfast.contracts.cursors import ORDERS, decode_cursor, decode_order_cursor, encode_order_cursor
@@ -11,6 +11,7 @@ from holdfast.contracts.http import UUID_PATTERN, OrderStatus
 from holdfast.contracts.messages import rfc3339
 from holdfast.resilience.deadline import Deadline
 from query_service.adapters.elasticsearch import ReadIndex
+from query_service.queries.by_time import TimeOrder
 from query_service.queries.errors import OrderUnknown
 from query_service.queries.pages import Json, page
 from query_service.search.words import best_of, exact, prefix, words
@@ -20,7 +21,8 @@ _SUMMARY: Final = ("order_id", "status", "total_amount", "currency", "placed_at"
 _ADMIN_SUMMARY: Final = (*_SUMMARY, "customer_id")
 _DETAILS: Final = (*_SUMMARY, "lines", "shipping_address", "refund")
 _ORDER_ID: Final = re.compile(UUID_PATTERN)
-Place = tuple[datetime, str]
+_NEWEST_FIRST: Final = TimeOrder("orders", "placed_at", "order_id")
+_OLDEST_FIRST: Final = TimeOrder("orders", "placed_at", "order_id", "asc")
 
 
 class OrderQueries:
@@ -64,14 +66,12 @@ class OrderQueries:
         conditions: list[Json] = [{"term": {"customer_id": owner}}]
         if status is not None:
             conditions.append({"term": {"status": status}})
-        asked = _search({"bool": {"filter": conditions}}, "desc", limit, _SUMMARY)
-        if after is not None:
-            asked["search_after"] = [_moment(after[0]), after[1]]
+        asked = _search({"bool": {"filter": conditions}}, _SUMMARY)
         mine = [document for document in known.values() if document["customer_id"] == owner]
         belonging = [document for document in mine if status in (None, document["status"])]
         if mine:
             asked["aggs"] = _counts_of(mine, belonging)
-        found = await self._index.search("orders", asked, deadline)
+        found = await _NEWEST_FIRST.search(self._index, asked, limit, after, deadline)
         if mine and not _agrees(found["aggregations"], belonging):
             raise ReadModelBehind("the token's orders in its lists")
         shown = [hit["_source"] for hit in found["hits"]["hits"][:limit]]
@@ -92,11 +92,10 @@ class OrderQueries:
         if q is not None:
             conditions += [best_of(exact("search", word, 1), prefix("search", word, 1)) for word in words(q)]
             conditions += [] if words(q) else [{"match_none": {}}]
-        order: Literal["asc", "desc"] = "asc" if status == "paid" else "desc"
-        asked = _search({"bool": {"filter": conditions}}, order, limit, _ADMIN_SUMMARY)
-        if cursor is not None:
-            asked["search_after"] = decode_cursor(cursor, ORDERS, scope)
-        found = await self._index.search("orders", asked, deadline)
+        asked = _search({"bool": {"filter": conditions}}, _ADMIN_SUMMARY)
+        after = None if cursor is None else decode_cursor(cursor, ORDERS, scope)
+        order = _OLDEST_FIRST if status == "paid" else _NEWEST_FIRST
+        found = await order.search(self._index, asked, limit, after, deadline)
         return page(found, limit, scope, lambda document: _reduced(document, _ADMIN_SUMMARY))
 
     async def _at_least(self, owner: str, at_least: Mapping[str, int], deadline: Deadline) -> dict[str, Json]:
@@ -120,15 +119,8 @@ def _settled(document: Json | None, owner: str | None, at_least: int) -> bool:
     return owner not in (None, document["customer_id"]) or document["version"] >= at_least
 
 
-def _search(query: Json, order: Literal["asc", "desc"], limit: int, fields: tuple[str, ...]) -> dict[str, Any]:
-    placed_at = {"order": order, "format": "strict_date_optional_time_nanos"}
-    return {
-        "query": query,
-        "sort": [{"placed_at": placed_at}, {"order_id": order}],
-        "size": limit + 1,
-        "track_total_hits": True,
-        "_source": list(fields),
-    }
+def _search(query: Json, fields: tuple[str, ...]) -> dict[str, Any]:
+    return {"query": query, "track_total_hits": True, "_source": list(fields)}
 
 
 def _counts_of(known: list[Json], belonging: list[Json]) -> Json:
@@ -148,12 +140,8 @@ def _agrees(counts: Mapping[str, Any], belonging: list[Json]) -> bool:
     return counts["new"]["doc_count"] == len(belonging) and not counts["others"]["doc_count"]
 
 
-def _place(placed_at: datetime, order_id: UUID) -> Place:
-    return placed_at, str(order_id)
-
-
-def _moment(moment: datetime) -> str:
-    return rfc3339(moment.astimezone(UTC))
+def _place(placed_at: datetime, order_id: UUID) -> tuple[str, str]:
+    return rfc3339(placed_at), str(order_id)
 
 
 def _reduced(document: Json, fields: tuple[str, ...]) -> Json:
