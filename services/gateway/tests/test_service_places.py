@@ -1,12 +1,24 @@
-"""The share of the services' time that callers without a token, and new guests, may take."""
+"""What a caller, callers without a token and new guests may have of the services."""
 
 import asyncio
 import time
 from collections import Counter
+from collections.abc import Awaitable, Callable
 from contextlib import AsyncExitStack
 from typing import Any
 
 import httpx
+import pytest
+
+from gateway.call import Call
+from gateway.http.caller_time import TimeUsedUp
+from gateway.http.rate_limits import RateLimits, Rates
+from gateway.http.service_places import CALLER, ServicePlaces
+from gateway.routes import FORWARDED
+from holdfast.resilience.deadline import Deadline
+from holdfast.resilience.errors import BulkheadFull, DeadlineExceeded
+from holdfast.resilience.settings import RateSettings
+from holdfast.service.tokens import Caller
 
 
 async def test_calls_without_a_token_share_the_services_time(stack: AsyncExitStack, kit: Any) -> None:
@@ -67,6 +79,75 @@ async def test_new_guests_share_the_services_time_and_others_do_not_notice(stack
     statuses = Counter(answer.status_code for answer in await asyncio.gather(*flood))
     assert set(statuses) == {200, 503}
     assert statuses[200] <= 11
+
+
+async def test_each_caller_with_a_token_has_a_share_of_the_services_time(stack: AsyncExitStack, kit: Any) -> None:
+    shop = await kit.open_shop(stack, caller_share=0.01)
+    shop.query.then_do(_slowly(kit, 0.05))
+    eve, ada = (kit.token("admin", name) for name in ("eve", "ada"))
+    statuses: Counter[int] = Counter()
+    while not statuses[503] and statuses[200] < 30:
+        assert (await shop.call("GET", "/api/cart", "guest")).status_code == 200
+        statuses[(await _orders(shop.http, eve)).status_code] += 1
+    assert statuses == {200: pytest.approx(10, abs=2), 503: 1}
+    assert (await _orders(shop.http, ada)).status_code == 200
+
+
+async def test_a_caller_has_few_calls_at_once(stack: AsyncExitStack, kit: Any) -> None:
+    shop = await kit.open_shop(stack)
+    shop.query.then_do(_slowly(kit, 0.15))
+    eve, ada = (kit.token("admin", name) for name in ("eve", "ada"))
+    flood = [asyncio.create_task(_orders(shop.http, eve)) for _ in range(40)]
+    await asyncio.sleep(0.1)
+    assert len(shop.query.received) == CALLER.limit
+    assert (await _orders(shop.http, ada)).status_code == 200
+    statuses = Counter(answer.status_code for answer in await asyncio.gather(*flood))
+    assert set(statuses) == {200, 503}
+    assert statuses[503] >= 40 - CALLER.limit - CALLER.queue
+
+
+async def test_whoever_is_refused_leaves_nothing_behind() -> None:
+    places = ServicePlaces(
+        RateLimits(Rates(*[RateSettings(per_s=1e6, burst=10**6)] * 5)),
+        guests_at_once=4,
+        anonymous_share=1,
+        newcomers_share=1,
+        caller_share=0.001,
+    )
+    route = next(route for route in FORWARDED if route.path == "/api/cart")
+    used_up = 0
+
+    async def call(number: int, within_s: float = 1) -> None:
+        nonlocal used_up
+        caller = Caller("eve" if number % 10 else f"guest-{number}", "guest", 0)
+        one = Call(route, "/api/cart", "", (), Deadline.after(within_s), address="192.0.2.1", caller=caller)
+        try:
+            async with places.place(one):
+                assert places.bulkheads == 1
+                await asyncio.sleep(0.01)
+        except TimeUsedUp:
+            used_up += 1
+        except BulkheadFull:
+            pass
+
+    await asyncio.gather(*(call(number) for number in range(100)))
+    assert used_up > 10
+    assert places.bulkheads == 0
+    with pytest.raises(DeadlineExceeded):
+        await call(100, within_s=0)
+    assert places.bulkheads == 0
+
+
+def _slowly(kit: Any, seconds: float) -> Callable[[Any], Awaitable[Any]]:
+    async def answer(_request: Any) -> Any:
+        await asyncio.sleep(seconds)
+        return kit.answer({"ok": True})
+
+    return answer
+
+
+async def _orders(http: httpx.AsyncClient, token: str) -> httpx.Response:
+    return await http.get("/api/admin/orders", headers={"Authorization": f"Bearer {token}"})
 
 
 async def _search(http: httpx.AsyncClient, words: str) -> httpx.Response:

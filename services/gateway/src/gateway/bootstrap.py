@@ -71,6 +71,7 @@ def build(settings: GatewaySettings) -> FastAPI:
         guests_at_once=settings.guests_at_once,
         anonymous_share=settings.anonymous_share,
         newcomers_share=settings.newcomers_share,
+        caller_share=settings.caller_share,
     )
     forwarder = Forwarder(parts.query, parts.command, make_lanes(), parts.cache, places, registry)
     admission = Admission(replace(ADMISSION, first=settings.calls_at_once))

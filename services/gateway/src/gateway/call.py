@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 from gateway.routing import Route
 from holdfast.resilience.deadline import Deadline
-from holdfast.service.tokens import Role
+from holdfast.service.tokens import Caller
 
 Header = tuple[str, str]
 
@@ -31,7 +31,7 @@ class Call:
     body: bytes = b""
     no_cache: bool = False
     address: str = ""
-    role: Role | None = None
+    caller: Caller | None = None
     newcomer: bool = False
     accept_encoding: str | None = None
     if_none_match: str | None = None

@@ -95,6 +95,9 @@ class GatewaySettings(ServiceSettings):
     newcomers_share: float = Field(
         0.2, gt=0, description="as much for all guests in the first 10 s of their session, who add and check out too"
     )  # fmt: skip
+    caller_share: float = Field(
+        0.1, gt=0, description="as much for each caller with a token: 10 to 30 calls a second in the long run"
+    )  # fmt: skip
     body_timeout_s: float = Field(5.0, gt=0, le=60, description="how long a request's body may take to arrive")
     bodies_bytes: int = Field(
         16 * 1024 * 1024, ge=64 * 1024, description="bytes of all bodies that are arriving: 256 of the largest"

@@ -24,6 +24,11 @@ class TimeShare:
         self._clock = clock
         self._paid_off_at_s = float("-inf")
 
+    @property
+    def paid_off(self) -> bool:
+        """Whether it is as good as a new one."""
+        return self._paid_off_at_s <= self._clock.now()
+
     def wait_s(self) -> float:
         """Seconds until the next call may begin; 0 while bulkheads are switched off."""
         if "bulkhead" not in PROTECTIONS.on:

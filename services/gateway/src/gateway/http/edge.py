@@ -18,9 +18,9 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from gateway.call import Call
 from gateway.http.authentication import Authentication
+from gateway.http.caller_time import TimeUsedUp
 from gateway.http.fields import HeaderFields
 from gateway.http.rate_limits import LimitReached, Marks, RateLimits, address_of
-from gateway.http.service_places import TimeUsedUp
 from gateway.http.uploads import Uploads
 from gateway.http.validation import validated_body, validated_call
 from gateway.lookup import RouteTable
@@ -129,7 +129,7 @@ class Edge:
         """The body, then the deadline and a place, then the endpoint's answer."""
         route = endpoint.route
         priority = route.priority
-        if call.role is None and priority is not None:
+        if call.caller is None and priority is not None:
             priority = Priority.ANONYMOUS
         body: BaseModel | None = None
         if route.method in BODY_METHODS:

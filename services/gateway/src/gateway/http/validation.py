@@ -51,7 +51,6 @@ def validated_call(
     if token is not None:
         headers.append(("Authorization", f"Bearer {token}"))
     address = address_of(scope)
-    role = None if caller is None else caller.role
     newcomer = caller is not None and caller.age_s(time.time()) < NEWCOMER_S
     path = _path(route, part)
     query = canonical_query(parse_query(route.query, scope["query_string"]))
@@ -70,7 +69,7 @@ def validated_call(
             consistency_token=_consistency_token(fields),
             no_cache=cached and wants_no_cache(fields.lines(b"cache-control")),
             address=address,
-            role=role,
+            caller=caller,
             newcomer=newcomer,
             accept_encoding=fields.get(b"accept-encoding") if cached else None,
             if_none_match=fields.get(b"if-none-match") if cached else None,
@@ -78,7 +77,7 @@ def validated_call(
     headers += _command_headers(route, fields)
     if route.lane is Lane.SIGN_IN:
         headers.append((CLIENT_ADDRESS, host_of(scope)))
-    return Call(route, path, query, tuple(headers), context.deadline, address=address, role=role, newcomer=newcomer)
+    return Call(route, path, query, tuple(headers), context.deadline, address=address, caller=caller, newcomer=newcomer)
 
 
 def validated_body(route: Route, raw: bytes) -> BaseModel | None:
