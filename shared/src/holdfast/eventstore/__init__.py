@@ -51,6 +51,7 @@ from holdfast.eventstore.kinds import (
 from holdfast.eventstore.migrations import EVENT_STORE, MigrationRefused, MigrationSet, migrate
 from holdfast.eventstore.outbox import requeue, requeue_kind, requeue_stream
 from holdfast.eventstore.reading import history, newest_events, streams_of_owner
+from holdfast.eventstore.slices import map_in_slices
 from holdfast.eventstore.snapshots import SNAPSHOT_EVERY, fill_snapshots, state_at
 from holdfast.eventstore.store import append, lock_streams, read_stream, read_streams
 from holdfast.eventstore.verification import Difference, Verification, verify
@@ -100,6 +101,7 @@ __all__ = [
     "history",
     "insert_claim",
     "lock_streams",
+    "map_in_slices",
     "migrate",
     "newest_events",
     "outcome_of",

@@ -10,6 +10,7 @@ from holdfast.eventstore.database import Transaction
 from holdfast.eventstore.keys import fold_key
 from holdfast.eventstore.kinds import Kind, RecordedEvent, Stream
 from holdfast.eventstore.rows import EVENT_COLUMNS, STREAM_COLUMNS, load_event, load_stream
+from holdfast.eventstore.slices import map_in_slices
 
 _HISTORY = f"""
 SELECT {EVENT_COLUMNS} FROM events
@@ -27,7 +28,7 @@ async def history(
 ) -> list[RecordedEvent]:
     """A stream's events from one version to another, both included, oldest first; empty if there are none."""
     rows = await tx.fetch(_HISTORY, stream_id, from_version, to_version or _NO_LIMIT, limit or _NO_LIMIT)
-    return [load_event(row) for row in rows]
+    return await map_in_slices(load_event, rows)
 
 
 _NEWEST_EVENTS = f"""
@@ -42,7 +43,7 @@ _PAGE_BYTES = 256 * 1024  # as stored: 1,000 changes of stock are 100 KiB, a car
 async def newest_events(tx: Transaction, stream_id: str, to_version: int, limit: int) -> list[RecordedEvent]:
     """A stream's last events up to a version, oldest first: at most `limit`, fewer if they are large."""
     rows = await tx.fetch(_NEWEST_EVENTS, stream_id, to_version - limit, to_version, _PAGE_BYTES)
-    return [load_event(row) for row in rows]
+    return await map_in_slices(load_event, rows)
 
 
 def folded(stream: Stream[Any], event: RecordedEvent) -> Stream[Any]:

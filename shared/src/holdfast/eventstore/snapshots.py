@@ -13,6 +13,7 @@ from holdfast.eventstore.errors import SnapshotMissing, UnknownEventType, Upcast
 from holdfast.eventstore.kinds import Append, Kind
 from holdfast.eventstore.reading import history
 from holdfast.eventstore.rows import dump_json
+from holdfast.eventstore.slices import map_in_slices
 from holdfast.resilience.deadline import Deadline
 
 S = TypeVar("S")
@@ -100,8 +101,8 @@ async def _folded(tx: Transaction, kind: Kind[S, Any], stream_id: str, base: int
             raise SnapshotMissing(stream_id, base)
         state = kind.load_state(orjson.loads(stored))
     if base < version:
-        for event in await history(tx, stream_id, base + 1, version):
-            state = kind.evolve(state, kind.read(event))
+        for event in await map_in_slices(kind.read, await history(tx, stream_id, base + 1, version)):
+            state = kind.evolve(state, event)
     return state
 
 

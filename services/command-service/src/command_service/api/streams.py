@@ -12,7 +12,7 @@ from command_service.api.requests import AdminsOnly, FromParts, query_of, read_t
 from command_service.handlers.reading import read_history
 from holdfast.contracts.cursors import decode_version_cursor, encode_version_cursor
 from holdfast.contracts.query_parameters import StreamParameters
-from holdfast.eventstore import StreamUnknown
+from holdfast.eventstore import StreamUnknown, map_in_slices
 
 router = APIRouter(dependencies=[Depends(read_token)])
 _STREAM_ID: Final = re.compile(r"[a-z]{1,20}-[A-Za-z0-9._-]{1,40}")
@@ -35,7 +35,7 @@ async def get_stream(
             "stream_id": stream_id,
             "version": found.version,
             "state": found.state,
-            "events": [audited(event) for event in found.events],
+            "events": await map_in_slices(audited, found.events),
             "next_cursor": encode_version_cursor(first, scope) if first > 1 else None,
         }
     )
