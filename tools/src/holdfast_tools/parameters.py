@@ -30,13 +30,13 @@ SOURCES: Final[Mapping[str, Sequence[str]]] = {
     f"{_GATEWAY}/settings.py": (),
     f"{_GATEWAY}/lanes.py": ("LANES", "CLIENT"),
     f"{_GATEWAY}/http/edge.py": ("ANSWER_MS",),
-    f"{_GATEWAY}/http/service_places.py": (
-        "ANONYMOUS",
-        "NEWCOMERS",
-        "MODEST_RATE",
+    f"{_GATEWAY}/http/service_places.py": ("ANONYMOUS", "NEWCOMERS", "CALLER"),
+    f"{_GATEWAY}/http/caller_time.py": (
         "LONGEST_CHARGE_S",
-        "LONGEST_OVERDRAFT_S",
         "OTHERS_GONE_S",
+        "CALLER_BURST_S",
+        "MODEST_RATE",
+        "LONGEST_OVERDRAFT_S",
     ),
     f"{_GATEWAY}/forwarding.py": ("RESERVE_S", "RESERVE_SHARE", "SLOW_PACE_S", "HURRY_S"),
     "services/query-service/src/query_service/settings.py": (),
