@@ -53,3 +53,15 @@ def test_no_one_waits_while_bulkheads_are_switched_off(share: TimeShare) -> None
         assert share.wait_s() == 0
     finally:
         PROTECTIONS.switch_off([])
+
+
+def test_it_is_paid_off_when_its_charges_have_been_worked_off() -> None:
+    clock = FakeClock()
+    share = TimeShare(TimeShareSettings(share=0.5, burst_s=0.1), clock)
+    assert share.paid_off
+    share.charge(0.1)
+    assert not share.paid_off
+    clock.advance(0.19)
+    assert not share.paid_off
+    clock.advance(0.02)
+    assert share.paid_off
