@@ -132,11 +132,13 @@ class Shop:
     query: StandIn
     command: StandIn
 
-    async def call(self, method: str, path: str, role: Role | None = None, **request: object) -> httpx.Response:
-        """One call, by a fixed caller of this role."""
+    async def call(
+        self, method: str, path: str, role: Role | None = None, *, subject: str | None = None, **request: object
+    ) -> httpx.Response:
+        """One call, by a fixed caller of this role or by `subject`."""
         headers = httpx.Headers(request.pop("headers", None))  # type: ignore[arg-type]
         if role is not None:
-            headers["Authorization"] = f"Bearer {token(role)}"
+            headers["Authorization"] = f"Bearer {token(role, subject or GUEST_ID)}"
         return await self.http.request(method, path, headers=headers, **request)  # type: ignore[arg-type]
 
 

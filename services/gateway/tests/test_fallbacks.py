@@ -193,8 +193,10 @@ async def test_checkouts_that_hang_leave_the_carts_their_places(stack: AsyncExit
     body, headers = {"payment_token": "tok_slow"}, {"Idempotency-Key": "k"}
     flood = 2 * sum(lane.limit for lane in LANES.values())
     checkouts = [
-        asyncio.create_task(shop.call("POST", "/api/checkout", "customer", json=body, headers=headers))
-        for _ in range(flood)
+        asyncio.create_task(
+            shop.call("POST", "/api/checkout", "customer", subject=f"ann-{number}", json=body, headers=headers)
+        )
+        for number in range(flood)
     ]
     while hanging < LANES[Lane.CHECKOUT].limit:  # noqa: ASYNC110  # seen from the service's side
         await asyncio.sleep(0.01)

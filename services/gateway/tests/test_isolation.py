@@ -81,7 +81,10 @@ async def test_a_command_whose_group_is_open_is_refused_before_it_waits_for_a_pl
     assert len(shop.command.received) == reached
     shop.command.then_hang()
     profile = {"name": "Ann", "email": "ann@example.com"}
-    others = [asyncio.create_task(shop.call("PUT", "/api/profile", "customer", json=profile)) for _ in range(8)]
+    others = [
+        asyncio.create_task(shop.call("PUT", "/api/profile", "customer", subject=f"ann-{number}", json=profile))
+        for number in range(8)
+    ]
     while len(shop.command.received) < reached + 8:  # noqa: ASYNC110  # every place of the commands' lane
         await asyncio.sleep(0.005)
     same = asyncio.create_task(shop.call("PUT", "/api/cart/items/A", "guest", json={"quantity": 1}))

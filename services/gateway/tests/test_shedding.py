@@ -105,17 +105,20 @@ async def test_a_flood_without_a_token_leaves_the_services_to_callers_with_one(s
 async def test_what_is_shed_is_answered_before_its_body_has_come(shop: Any, kit: Any) -> None:
     shop.command.then_hang(1)
     host, port = shop.http.base_url.host, shop.http.base_url.port
-    head = (
-        f"POST /api/cart/items HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer {kit.token('customer')}\r\n"
-        "Content-Type: application/json\r\nContent-Length: 33\r\n\r\n"
-    ).encode()
+
+    def head(number: int) -> bytes:
+        token = kit.token("customer", f"ann-{number}")
+        return (
+            f"POST /api/cart/items HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer {token}\r\n"
+            "Content-Type: application/json\r\nContent-Length: 33\r\n\r\n"
+        ).encode()
 
     *waiting, (reader, writer) = [await asyncio.open_connection(host, port) for _ in range(35)]
-    for _, other in waiting:  # nine tenths of 20 and the queue
-        other.write(head + b'{"product_id":"A", "quantity": 1}')
+    for number, (_, other) in enumerate(waiting):  # nine tenths of 20 and the queue
+        other.write(head(number) + b'{"product_id":"A", "quantity": 1}')
     await asyncio.sleep(0.02)
     begun = time.perf_counter()
-    writer.write(head + b"{")
+    writer.write(head(34) + b"{")
     status = await reader.readline()
     assert status.startswith(b"HTTP/1.1 503")
     assert time.perf_counter() - begun < 0.05
