@@ -8,7 +8,7 @@ import yaml  # type: ignore[import-untyped]
 
 from embedded import servers, versions
 from gateway.settings import GatewaySettings
-from holdfast.resilience.settings import ADDRESS_RATE, ANONYMOUS_RATE, PASSWORD_RATE, SESSION_RATE
+from holdfast.resilience.settings import ADDRESS_RATE, ANONYMOUS_RATE, PASSWORD_RATE, REFUSAL_RATE, SESSION_RATE
 
 COMPOSE = Path(__file__).parents[2] / "docker-compose.yml"
 
@@ -43,7 +43,7 @@ def test_compose_switches_protections_by_the_same_settings_and_the_gateways_know
 def test_compose_allows_the_one_address_that_it_sees_ten_times_what_an_address_may_have() -> None:
     given = yaml.safe_load(COMPOSE.read_text())["services"]["gateway"]["environment"]
     for name, rate in (("ADDRESS", ADDRESS_RATE), ("ANONYMOUS", ANONYMOUS_RATE), ("SESSION", SESSION_RATE),
-                       ("PASSWORD", PASSWORD_RATE)):  # fmt: skip
+                       ("PASSWORD", PASSWORD_RATE), ("REFUSAL", REFUSAL_RATE)):  # fmt: skip
         assert given[f"{name}_RATE_PER_S"] == f"${{{name}_RATE_PER_S:-{10 * rate.per_s}}}"
         assert given[f"{name}_RATE_BURST"] == f"${{{name}_RATE_BURST:-{10 * rate.burst}}}"
     fields = GatewaySettings.model_fields

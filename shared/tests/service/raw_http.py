@@ -116,6 +116,7 @@ class Server:
 @contextmanager
 def serving(keep_alive_s: float = 5, **settings: object) -> Iterator[Server]:
     """A server with these settings. Nothing but debug and info lines may be in its log at its end."""
+    settings = {"refusal_rate_burst": 1_000_000} | settings
     environment = {name.upper(): str(value) for name, value in settings.items()}
     with tempfile.TemporaryFile("w+") as log:  # no pipe: it would fill up, and hold the server up
         with socket.socket(socket.AF_INET, socket.SOCK_STREAM, socket.IPPROTO_TCP) as listening:

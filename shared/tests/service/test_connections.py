@@ -7,11 +7,15 @@ import os
 import signal
 import socket
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 
 import pytest
+from prometheus_client import CollectorRegistry
 from raw_http import HOST, Connection, Server, serving
+
+from holdfast.resilience.settings import RateSettings
+from holdfast.service.connections import ConnectionLimits, ConnectionTable
 
 HEAD_S, KEEP_ALIVE_S, WRITE_S = 1.2, 0.8, 1.0
 GET = b"GET /echo HTTP/1.1\r\n" + HOST + b"\r\n"
@@ -310,3 +314,56 @@ def test_a_server_that_is_told_to_end_does() -> None:
             server.connect()
         assert server.process.wait(timeout=5) == 0
         assert time.monotonic() - began < 3.5
+
+
+LONG = b"GET /" + b"a" * 9_000 + b" HTTP/1.1\r\n" + HOST + b"\r\n"
+
+
+def _timed(server: Server, data: bytes, source: str = "127.0.0.1") -> tuple[int, float]:
+    """The status of one call over a connection of its own, and its seconds."""
+    begun = time.monotonic()
+    with server.connect(source) as connection:
+        connection.send(data)
+        return connection.read().status, time.monotonic() - begun
+
+
+def test_refusals_of_an_address_that_goes_on_are_held_back() -> None:
+    with serving(refusal_rate_per_s=0.01, refusal_rate_burst=3) as server:
+        for _ in range(3):
+            status, took_s = _timed(server, LONG)
+            assert status == 414
+            assert took_s < 1
+        for wrong, expected in ((LONG, 414), (b"GET / HTTP/1.1\r\n: x\r\n\r\n", 400)):
+            status, took_s = _timed(server, wrong)
+            assert status == expected
+            assert 2 < took_s < 5
+        status, took_s = _timed(server, b"GET /healthz HTTP/1.1\r\n" + HOST + b"\r\n")
+        assert (status, took_s < 1) == (200, True)
+        status, took_s = _timed(server, LONG, "127.0.0.2")
+        assert (status, took_s < 1) == (414, True)
+
+
+def test_without_rate_limits_no_refusal_is_held_back(switch_off: Callable[..., None]) -> None:
+    table = ConnectionTable(ConnectionLimits(1, 1, 1, 1, 1, RateSettings(per_s=0.01, burst=1)), CollectorRegistry())
+    assert [table.holds_back("192.0.2.1") for _ in range(3)] == [False, True, True]
+    switch_off("rate-limit")
+    assert not table.holds_back("192.0.2.1")
+
+
+def test_a_caller_that_leaves_while_its_refusal_is_held_back_is_forgotten() -> None:
+    with serving(refusal_rate_per_s=0.01, refusal_rate_burst=1) as server, ExitStack() as stack:
+        for _ in range(20):
+            stack.enter_context(server.connect()).send(LONG)
+        time.sleep(0.3)
+        assert server.metric("http_connections") > 15
+        stack.close()
+        time.sleep(0.5)
+        assert server.metric("http_connections") == 1
+
+
+def test_held_refusals_give_way_to_new_connections() -> None:
+    with serving(refusal_rate_per_s=0.01, refusal_rate_burst=1, max_connections=8) as server, ExitStack() as stack:
+        for _ in range(8):
+            stack.enter_context(server.connect()).send(LONG)
+        time.sleep(1.7)  # they have waited for a second, and get their answers in another
+        assert server.get("/healthz").status == 200

@@ -243,5 +243,6 @@ TOKEN_RATE = RateSettings(per_s=100, burst=300)  # a catalogue load needs 47/s, 
 # each looks at a page every few seconds, most pages are kept, and with a session each has a rate of its own.
 ADDRESS_RATE = RateSettings(per_s=100, burst=300)
 ANONYMOUS_RATE = RateSettings(per_s=20, burst=100)  # a search costs 7 ms of a core: 20/s are a fourteenth of two
+REFUSAL_RATE = RateSettings(per_s=5, burst=50)  # heads: a browser or a script with one mistake has few
 SESSION_RATE = RateSettings(per_s=5, burst=100)  # a company of 300 at nine has all of its sessions within a minute
 PASSWORD_RATE = RateSettings(per_s=3, burst=60)  # a hash costs 25 ms of a core

@@ -19,6 +19,7 @@ from prometheus_client import CollectorRegistry
 from starlette.types import ASGIApp
 
 from holdfast.resilience.protections import PROTECTIONS
+from holdfast.resilience.settings import RateSettings
 from holdfast.service import problems
 from holdfast.service.connections import ConnectionLimits, ConnectionTable
 from holdfast.service.health import Health, health_router
@@ -123,6 +124,7 @@ def make_server(app: FastAPI, settings: ServiceSettings, *, keep_alive_s: float 
         write_s=settings.write_timeout_s,
         per_process=settings.max_connections,
         per_address=settings.max_connections_per_address,
+        refusals=RateSettings(settings.refusal_rate_per_s, settings.refusal_rate_burst),
     )
     trusted = listed(settings.trusted_proxies)
     config = uvicorn.Config(

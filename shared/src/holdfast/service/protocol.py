@@ -20,6 +20,7 @@ from holdfast.service import request_head
 from holdfast.service.connections import (
     BUSY,
     HEAD,
+    HELD,
     IDLE,
     LINGER_BYTES,
     LINGERING,
@@ -63,7 +64,7 @@ class BoundedProtocol(HttpToolsProtocol, TimedConnection):
         self._running: RequestResponseCycle | None = None
         self._deaf = False  # bytes are thrown away from now on
         self._discarded = 0
-        self._refusal: Problem | None = None  # for what came behind requests that are still to be answered
+        self._refusal: Problem | None = None  # to be answered later
         self._in_head = False  # also in a chunk's header or trailers: where the parser keeps bytes to itself
         self._head_bytes = 0  # of the slices that ended within it
         self._line_ended = False  # the request line, in these slices
@@ -108,8 +109,11 @@ class BoundedProtocol(HttpToolsProtocol, TimedConnection):
             self.transport.close()
 
     def expire(self) -> None:
-        if self.phase == HEAD and self._in_head:
-            self._answer(Problem(408, "request-timeout", "the request's headers did not arrive in time"))
+        if self.phase == HELD and self._refusal is not None:
+            self._write_refusal(self._refusal)
+        elif self.phase == HEAD and self._in_head:
+            self.table.count_closed("request-timeout")
+            self._write_refusal(Problem(408, "request-timeout", "the request's headers did not arrive in time"))
         else:
             self.close_waiting()
 
@@ -327,7 +331,11 @@ class BoundedProtocol(HttpToolsProtocol, TimedConnection):
 
     def _answer(self, problem: Problem) -> None:
         self.table.count_closed(problem.code)
-        self._write_refusal(problem)
+        if self.table.holds_back(self.address):
+            self._refusal = problem
+            self.enter(HELD)
+        else:
+            self._write_refusal(problem)
 
     def _write_refusal(self, problem: Problem) -> None:
         log.debug("request_refused", code=problem.code, detail=problem.detail, address=self.address)

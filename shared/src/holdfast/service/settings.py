@@ -9,6 +9,7 @@ from pydantic import AfterValidator, Field, ValidationError
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from holdfast.resilience.protections import ALL, Protection, parse_protections
+from holdfast.resilience.settings import REFUSAL_RATE
 from holdfast.service.tokens import DEMO_PRIVATE_KEY, DEMO_PUBLIC_KEY
 
 Mode = Literal["demo", "production"]
@@ -62,6 +63,11 @@ class ServiceSettings(BaseSettings):
     max_connections_per_address: int = Field(
         0, ge=0, description="open connections of one address, 0 for no bound: inside, a few processes are all callers"
     )
+    refusal_rate_per_s: float = Field(
+        REFUSAL_RATE.per_s, gt=0, description="heads of requests of one address that are refused at once, a second; an "
+        "answer beyond it is held back for 3 s",
+    )  # fmt: skip
+    refusal_rate_burst: int = Field(REFUSAL_RATE.burst, ge=1, description="of these at once")
     trusted_proxies: Annotated[str, AfterValidator(_networks)] = Field(
         "", description="addresses or networks, comma-separated, whose X-Forwarded-For and -Proto are believed"
     )

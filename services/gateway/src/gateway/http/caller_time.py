@@ -34,7 +34,7 @@ class TimeUsedUp(BulkheadFull):
 
     def __init__(self, name: str) -> None:
         super().__init__(name)
-        self.pause_s = random.uniform(0.5, 1.0)  # Retry-After says 1 s at least
+        self.pause_s = random.uniform(1.0, 3.0)  # Retry-After says 1 s at least
 
 
 class Charge:

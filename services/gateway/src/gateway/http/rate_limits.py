@@ -17,8 +17,8 @@ from holdfast.resilience.ratelimit import RateDecision, RateLimiter
 from holdfast.resilience.settings import RateSettings
 from holdfast.service.problems import Problem
 
-_PAUSE_S: Final = 0.01  # for each refusal before it
-_LONGEST_PAUSE_S: Final = 1.0
+_PAUSE_S: Final = 0.03  # for each refusal before it
+_LONGEST_PAUSE_S: Final = 3.0
 
 Marks = list[tuple[bytes, bytes]]
 """RateLimit and RateLimit-Policy of an answer, as raw headers."""
