@@ -2,7 +2,14 @@
 
 import pytest
 
-from gateway.http.caller_time import CALLER_BURST_S, LONGEST_CHARGE_S, OTHERS_GONE_S, CallerTimes, ClassTime, TimeUsedUp
+from gateway.http.caller_time import (
+    CALLER_BURST_S,
+    LONGEST_CHARGE_S,
+    OTHERS_GONE_S,
+    CallerTimes,
+    ClassTime,
+    ShareUsedUp,
+)
 from holdfast.resilience.clock import FakeClock
 
 SHARE = 0.1
@@ -17,7 +24,7 @@ def begin(times: CallerTimes, caller: str, others: str | None = "ada") -> bool:
     if charge is not None:
         try:
             charge.take()
-        except TimeUsedUp:
+        except ShareUsedUp:
             return False
     return True
 
@@ -69,7 +76,7 @@ def test_what_a_call_did_not_take_is_given_back() -> None:
         assert charge is not None
         try:
             charge.take()
-        except TimeUsedUp:
+        except ShareUsedUp:
             break
         charge.settle(0.005)
         begun += 1
@@ -88,7 +95,7 @@ def test_a_call_that_took_long_costs_no_more_than_the_most() -> None:
 
 
 def test_refusals_are_held_back_for_different_times() -> None:
-    pauses = {TimeUsedUp("the services").pause_s for _ in range(50)}
+    pauses = {ShareUsedUp("the services").pause_s for _ in range(50)}
     assert len(pauses) > 40
     assert min(pauses) >= 1.0
     assert max(pauses) <= 3.0
@@ -132,6 +139,6 @@ def begin_in(times: ClassTime, address: str) -> bool:
     assert charge is not None
     try:
         charge.take()
-    except TimeUsedUp:
+    except ShareUsedUp:
         return False
     return True

@@ -11,12 +11,12 @@ import httpx
 import pytest
 
 from gateway.call import Call
-from gateway.http.caller_time import TimeUsedUp
+from gateway.http.caller_time import ShareUsedUp
 from gateway.http.rate_limits import RateLimits, Rates
 from gateway.http.service_places import CALLER, ServicePlaces
 from gateway.routes import FORWARDED
 from holdfast.resilience.deadline import Deadline
-from holdfast.resilience.errors import BulkheadFull, DeadlineExceeded
+from holdfast.resilience.errors import DeadlineExceeded
 from holdfast.resilience.settings import RateSettings
 from holdfast.service.tokens import Caller
 
@@ -93,6 +93,22 @@ async def test_each_caller_with_a_token_has_a_share_of_the_services_time(stack: 
     assert (await _orders(shop.http, ada)).status_code == 200
 
 
+@pytest.mark.parametrize(("status", "most"), [(400, 10), (422, 10), (404, 40)])
+async def test_invalid_input_is_charged_with_the_most_that_a_call_costs(
+    stack: AsyncExitStack, kit: Any, status: int, most: int
+) -> None:
+    shop = await kit.open_shop(stack, caller_share=0.01)
+    shop.query.then_problem(status, "invalid")
+    eve = kit.token("admin", "eve")
+    answered = 0
+    while answered < 40:
+        await shop.call("DELETE", "/api/cart", "guest")
+        if (await _orders(shop.http, eve)).status_code == 503:
+            break
+        answered += 1
+    assert answered == pytest.approx(most, abs=1)
+
+
 async def test_a_caller_has_few_calls_at_once(stack: AsyncExitStack, kit: Any) -> None:
     shop = await kit.open_shop(stack)
     shop.query.then_do(_slowly(kit, 0.15))
@@ -125,10 +141,8 @@ async def test_whoever_is_refused_leaves_nothing_behind() -> None:
             async with places.place(one):
                 assert places.bulkheads == 1
                 await asyncio.sleep(0.01)
-        except TimeUsedUp:
+        except ShareUsedUp:
             used_up += 1
-        except BulkheadFull:
-            pass
 
     await asyncio.gather(*(call(number) for number in range(100)))
     assert used_up > 10

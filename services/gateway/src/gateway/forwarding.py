@@ -65,8 +65,10 @@ class Forwarder:
 
     async def ask_command(self, call: Call) -> Answer:
         """command-service's answer, any status under 500. Raises ResilienceError, or Problem for a 5xx or a 429."""
-        async with self._places.place(call):
-            return await self._ask_command(call)
+        async with self._places.place(call) as place:
+            answer = await self._ask_command(call)
+            place.note(answer.status)
+            return answer
 
     async def _ask_command(self, call: Call) -> Answer:
         lane = Lane.READS if call.route.reads else call.route.lane
@@ -78,8 +80,10 @@ class Forwarder:
     async def _read(self, call: Call) -> Response:
         if self._cache.under_way(call):
             return await self._read_from_services(call)  # joining costs the services nothing
-        async with self._places.place(call):
-            return await self._read_from_services(call)
+        async with self._places.place(call) as place:
+            response = await self._read_from_services(call)
+            place.note(response.status_code)
+            return response
 
     async def _read_from_services(self, call: Call) -> Response:
         if self._hurries(call):

@@ -64,7 +64,8 @@ class BoundedProtocol(HttpToolsProtocol, TimedConnection):
         self._running: RequestResponseCycle | None = None
         self._deaf = False  # bytes are thrown away from now on
         self._discarded = 0
-        self._refusal: Problem | None = None  # to be answered later
+        self._refusal: Problem | None = None  # for what came behind requests that are still to be answered
+        self._held_answer = b""
         self._in_head = False  # also in a chunk's header or trailers: where the parser keeps bytes to itself
         self._head_bytes = 0  # of the slices that ended within it
         self._line_ended = False  # the request line, in these slices
@@ -109,8 +110,8 @@ class BoundedProtocol(HttpToolsProtocol, TimedConnection):
             self.transport.close()
 
     def expire(self) -> None:
-        if self.phase == HELD and self._refusal is not None:
-            self._write_refusal(self._refusal)
+        if self.phase == HELD:
+            self._write_last(self._held_answer)
         elif self.phase == HEAD and self._in_head:
             self.table.count_closed("request-timeout")
             self._write_refusal(Problem(408, "request-timeout", "the request's headers did not arrive in time"))
@@ -331,17 +332,30 @@ class BoundedProtocol(HttpToolsProtocol, TimedConnection):
 
     def _answer(self, problem: Problem) -> None:
         self.table.count_closed(problem.code)
+        answer = self._refusal_of(problem)
         if self.table.holds_back(self.address):
-            self._refusal = problem
+            self._held_answer = answer
+            self._forget_request()
             self.enter(HELD)
         else:
-            self._write_refusal(problem)
+            self._write_last(answer)
+
+    def _forget_request(self) -> None:
+        """Keep nothing of a request that was refused: the parser keeps its error, and that all bytes being read."""
+        self._refusal = self.parser = self.scope = self.headers = None  # type: ignore[assignment]
+        self.url = b""
 
     def _write_refusal(self, problem: Problem) -> None:
+        self._write_last(self._refusal_of(problem))
+
+    def _refusal_of(self, problem: Problem) -> bytes:
         log.debug("request_refused", code=problem.code, detail=problem.detail, address=self.address)
         head_only = self.url != b"" and self.parser.get_method() == b"HEAD"
         default_headers = self.server_state.default_headers
-        self.transport.write(request_head.refusal(problem, self.url, default_headers, without_body=head_only))
+        return request_head.refusal(problem, self.url, default_headers, without_body=head_only)
+
+    def _write_last(self, answer: bytes) -> None:
+        self.transport.write(answer)
         self._linger()
 
     def _linger(self) -> None:

@@ -25,8 +25,8 @@ LONGEST_OVERDRAFT_S: Final = 0.5  # until which the account has to be paid off f
 _MOST_CALLERS: Final = 10_000
 
 
-class TimeUsedUp(BulkheadFull):
-    """The calls of a caller or class have taken their time. `pause_s`: how long the answer is to be held back.
+class ShareUsedUp(BulkheadFull):
+    """The calls of a caller or class have taken their time or places. `pause_s`: how long to hold the answer back.
 
     A caller that is answered at once can call again at once, and each such call costs this process a quarter of a
     millisecond. The pauses differ, so that those who were refused together do not come back together.
@@ -48,9 +48,9 @@ class Charge:
         self._overdraft_s = overdraft_s
 
     def take(self) -> None:
-        """Raises TimeUsedUp while the account is overdrawn by more than the call may overdraw it."""
+        """Raises ShareUsedUp while the account is overdrawn by more than the call may overdraw it."""
         if self._account.wait_s() > self._overdraft_s:
-            raise TimeUsedUp(self._name)
+            raise ShareUsedUp(self._name)
         self._account.charge(LONGEST_CHARGE_S)
 
     def settle(self, took_s: float) -> None:

@@ -18,7 +18,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from gateway.call import Call
 from gateway.http.authentication import Authentication
-from gateway.http.caller_time import TimeUsedUp
+from gateway.http.caller_time import ShareUsedUp
 from gateway.http.fields import HeaderFields
 from gateway.http.rate_limits import LimitReached, Marks, RateLimits, address_of
 from gateway.http.uploads import Uploads
@@ -155,7 +155,7 @@ class Edge:
 
     async def _pause(self, error: Exception) -> None:
         """Hold the refusal of a caller back that goes on calling over its limit; only so many at once."""
-        if isinstance(error, LimitReached | TimeUsedUp) and error.pause_s > 0 and self._pausing < _MOST_PAUSING:
+        if isinstance(error, LimitReached | ShareUsedUp) and error.pause_s > 0 and self._pausing < _MOST_PAUSING:
             self._pausing += 1
             try:
                 await asyncio.sleep(error.pause_s)

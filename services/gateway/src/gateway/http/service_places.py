@@ -13,10 +13,11 @@ from dataclasses import replace
 from typing import Final
 
 from gateway.call import Call
-from gateway.http.caller_time import CallerTimes, Charge, ClassTime
+from gateway.http.caller_time import LONGEST_CHARGE_S, CallerTimes, Charge, ClassTime, ShareUsedUp
 from gateway.http.rate_limits import RateLimits
 from gateway.routing import Lane
 from holdfast.resilience.bulkhead import Bulkhead
+from holdfast.resilience.errors import BulkheadFull
 from holdfast.resilience.settings import BulkheadSettings
 
 # Two keep one of two cores busy at most; a burst waits for a moment.
@@ -26,6 +27,7 @@ NEWCOMERS: Final = BulkheadSettings(limit=2, queue=12, max_wait_s=0.3)
 # Of one customer or administrator, or of the guests of one address, for each lane. It waits as a command for its lane.
 CALLER: Final = BulkheadSettings(limit=2, queue=12, max_wait_s=0.6)
 
+_INPUT_INVALID: Final = frozenset({400, 422})
 _Slot = AbstractAsyncContextManager[None]
 _Bulkheads = dict[tuple[str, Lane], Bulkhead]
 """By the customer id or the address that has them, and by lane."""
@@ -49,19 +51,19 @@ class ServicePlaces:
         self._newcomers = Bulkhead("new guests", NEWCOMERS)
         self._newcomers_time = ClassTime("new guests", newcomers_share)
         self._caller_times = CallerTimes(caller_share)
-        self._neighbours = replace(CALLER, limit=guests_at_once)
+        self._guests = replace(CALLER, limit=guests_at_once)
         self._bulkheads: _Bulkheads = {}  # those with a call under way
 
-    def place(self, call: Call) -> AbstractAsyncContextManager[None]:
+    def place(self, call: Call) -> "Place":
         """Hold it for the length of the block.
 
-        Raises Problem 429 `rate-limited`; entering raises BulkheadFull, TimeUsedUp or DeadlineExceeded.
+        Raises Problem 429 `rate-limited`; entering raises ShareUsedUp or DeadlineExceeded.
         """
         caller = call.caller
         self._caller_times.note(None if caller is None else caller.subject)
         if caller is None:
             self._limits.take_service_call(call.address)
-            return _Place([self._anonymous_time.charge(call.address)], [self._anonymous.slot(call.deadline)])
+            return Place([self._anonymous_time.charge(call.address)], [self._anonymous.slot(call.deadline)])
         self._anonymous_time.others_call()
         charges = [self._caller_times.charge(caller.subject)]
         slots: list[_Slot] = []
@@ -71,9 +73,9 @@ class ServicePlaces:
         else:
             self._newcomers_time.others_call()
         guest = caller.role == "guest"
-        settings, owner = (self._neighbours, call.address) if guest else (CALLER, caller.subject)
+        settings, owner = (self._guests, call.address) if guest else (CALLER, caller.subject)
         slots.append(_OwnSlot(self._bulkheads, settings, owner, call))
-        return _Place(charges, slots)
+        return Place(charges, slots)
 
     @property
     def bulkheads(self) -> int:
@@ -90,21 +92,28 @@ class ServicePlaces:
         self._limits.take_password(call.address, anonymous=call.caller is None)
 
 
-class _Place:
+class Place:
     """Charges accounts, then takes slots; the charge is for the time from then on.
 
     (A class, since a generator would cost three times as much.)
     """
 
-    __slots__ = ("_began_s", "_charges", "_entered", "_slots", "_taken")
+    __slots__ = ("_began_s", "_charges", "_entered", "_invalid", "_slots", "_taken")
 
     def __init__(self, charges: Sequence[Charge | None], slots: Sequence[_Slot]) -> None:
         self._charges = [charge for charge in charges if charge is not None]
         self._slots = slots
         self._taken = self._entered = 0
         self._began_s: float | None = None
+        self._invalid = False
 
-    async def __aenter__(self) -> None:
+    def note(self, status: int) -> None:
+        """Say what a service answered. A call whose input is invalid is charged with the most that it can cost: a
+        caller's mistakes are few.
+        """
+        self._invalid = status in _INPUT_INVALID
+
+    async def __aenter__(self) -> "Place":
         try:
             for charge in self._charges:
                 charge.take()
@@ -112,13 +121,19 @@ class _Place:
             for slot in self._slots:
                 await slot.__aenter__()
                 self._entered += 1
+        except BulkheadFull as error:
+            await self.__aexit__()
+            raise ShareUsedUp(error.dependency) from error
         except BaseException:
             await self.__aexit__()
             raise
         self._began_s = time.monotonic()
+        return self
 
     async def __aexit__(self, *_: object) -> None:
         took_s = 0.0 if self._began_s is None else time.monotonic() - self._began_s
+        if self._invalid:
+            took_s = LONGEST_CHARGE_S
         for charge in self._charges[: self._taken]:
             charge.settle(took_s)
         for slot in reversed(self._slots[: self._entered]):
