@@ -24,7 +24,7 @@ WRITE_STEP_BYTES: Final = 10 * 1024
 """What a caller has to read of its answer in each write timeout: 1 KiB a second, less than any real line carries."""
 REFUSED_AT_ONCE: Final = 100
 """Refused connections whose 503 is still on its way; further ones are closed without one."""
-HOLD_S: Final = 3.0
+HOLD_S: Final = 5.0
 """How long a refused head's answer is held back, if its address has had many: a new connection costs 0.3 ms."""
 EVICTABLE_AFTER_S: Final = 1.0
 """A connection that has waited less may have its next request on the way, or half of its head still in the network."""

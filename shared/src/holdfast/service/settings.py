@@ -65,7 +65,7 @@ class ServiceSettings(BaseSettings):
     )
     refusal_rate_per_s: float = Field(
         REFUSAL_RATE.per_s, gt=0, description="heads of requests of one address that are refused at once, a second; an "
-        "answer beyond it is held back for 3 s",
+        "answer beyond it is held back for 5 s",
     )  # fmt: skip
     refusal_rate_burst: int = Field(REFUSAL_RATE.burst, ge=1, description="of these at once")
     trusted_proxies: Annotated[str, AfterValidator(_networks)] = Field(
