@@ -4,6 +4,7 @@ from collections import Counter
 
 import pytest
 
+from gateway.http.caller_time import CALLER_BURST_S, LONGEST_CHARGE_S
 from holdfast_tools.compare_cpu.crowd import loopback_address
 from holdfast_tools.compare_cpu.journeys import JOURNEYS, Journey, visits
 
@@ -28,6 +29,13 @@ def test_the_guests_do_all_steps_and_none_exceeds_the_burst_of_a_token(journey: 
     calls = 2 if journey.name == "checkout" else 1
     assert all(len(visit.measured) == calls * visit.steps for visit in made)
     assert all(len(visit.before) + len(visit.measured) < TOKEN_BURST for visit in made)
+
+
+@each
+def test_no_guest_uses_up_its_share_of_the_services_time(journey: Journey) -> None:
+    if journey.name != "cached-product":  # which no service answers
+        made = visits(journey, 300, PRODUCTS, 1)
+        assert all(len(visit.measured) * LONGEST_CHARGE_S <= CALLER_BURST_S for visit in made)
 
 
 def test_hardly_a_search_is_asked_twice_so_that_no_cache_has_it() -> None:

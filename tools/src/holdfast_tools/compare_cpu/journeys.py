@@ -36,7 +36,8 @@ class Visit:
 
 @dataclass(frozen=True, slots=True)
 class Journey:
-    """`steps` a round, done by guests of `guest_steps` each: fewer calls than a token's burst of 300.
+    """`steps` a round, done by guests of `guest_steps` each: fewer calls than a token's burst of 300, and of those that
+    a service answers no more than a caller's burst of 0.2 s pays for at 20 ms each (ADR 21).
 
     So many steps that the CPU time of a round is two seconds and more: /proc counts it in units of 10 ms a process.
     What `writes` is followed by work in the background, which belongs to it.
@@ -77,9 +78,9 @@ JOURNEYS: Final = {
     journey.name: journey
     for journey in (
         Journey("cached-product", 6000, 200, _cached_product),
-        Journey("search", 500, 100, _search),
-        Journey("cart-view", 500, 100, _cart_view, before=_cart_add),
-        Journey("cart-add", 400, 25, _cart_add, writes=True),
+        Journey("search", 500, 10, _search),
+        Journey("cart-view", 500, 10, _cart_view, before=_cart_add),
+        Journey("cart-add", 400, 10, _cart_add, writes=True),
         Journey("checkout", 200, 1, _checkout, new_session=True, writes=True),
     )
 }
