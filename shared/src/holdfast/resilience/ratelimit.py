@@ -2,12 +2,15 @@
 
 import math
 from collections import OrderedDict
+from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Final
+from typing import Final, TypeVar
 
 from holdfast.resilience.clock import SYSTEM_CLOCK, Clock
 from holdfast.resilience.errors import RateLimited, retry_after
 from holdfast.resilience.settings import RateSettings
+
+V = TypeVar("V")
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,13 +105,15 @@ class RateLimiter:
         else:
             self._buckets.move_to_end(key)
         decision = bucket.take(now_s)
-        self._drop(now_s)
+        forget_oldest(self._buckets, self._settings.max_keys, lambda oldest: oldest.full(now_s))
         return decision
 
-    def _drop(self, now_s: float) -> None:
-        for _ in range(2):  # two for each one made: what a flood of keys leaves behind melts away
-            oldest = next(iter(self._buckets.values()))
-            if len(self._buckets) > self._settings.max_keys or oldest.full(now_s):
-                self._buckets.popitem(last=False)
-            if not self._buckets:
-                return
+
+def forget_oldest(kept: OrderedDict[str, V], most: int, says_nothing: Callable[[V], bool]) -> None:
+    """Drop up to two of the least recently used, which come first: those beyond `most`, and those that say nothing.
+
+    Two for each one made: what a flood of keys leaves behind melts away.
+    """
+    for _ in range(2):
+        if kept and (len(kept) > most or says_nothing(next(iter(kept.values())))):
+            kept.popitem(last=False)

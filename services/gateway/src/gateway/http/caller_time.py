@@ -10,7 +10,7 @@ from typing import Final
 
 from holdfast.resilience.clock import SYSTEM_CLOCK, Clock
 from holdfast.resilience.errors import BulkheadFull
-from holdfast.resilience.ratelimit import RateLimiter
+from holdfast.resilience.ratelimit import RateLimiter, forget_oldest
 from holdfast.resilience.settings import RateSettings
 from holdfast.resilience.time_share import TimeShare, TimeShareSettings
 
@@ -84,17 +84,11 @@ class CallerTimes:
             return None
         account = self._accounts.get(caller)
         if account is None:
+            forget_oldest(self._accounts, _MOST_CALLERS - 1, lambda oldest: oldest.paid_off)
             account = self._accounts[caller] = TimeShare(self._settings, self._clock)
-            self._forget()
         else:
             self._accounts.move_to_end(caller)
         return Charge("the services by this caller", account)
-
-    def _forget(self) -> None:
-        for _ in range(2):  # two for each one made, as RateLimiter
-            caller, oldest = next(iter(self._accounts.items()))
-            if len(self._accounts) > _MOST_CALLERS or (oldest.paid_off and len(self._accounts) > 1):
-                del self._accounts[caller]
 
 
 class ClassTime:
