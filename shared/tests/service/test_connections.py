@@ -365,5 +365,5 @@ def test_held_refusals_give_way_to_new_connections() -> None:
     with serving(refusal_rate_per_s=0.01, refusal_rate_burst=1, max_connections=8) as server, ExitStack() as stack:
         for _ in range(8):
             stack.enter_context(server.connect()).send(LONG)
-        time.sleep(1.7)  # they have waited for a second, and get their answers in another
+        time.sleep(1.7)  # they have waited for a second, and would for three more
         assert server.get("/healthz").status == 200
