@@ -28,13 +28,13 @@ _MOST_CALLERS: Final = 10_000
 class ShareUsedUp(BulkheadFull):
     """The calls of a caller or class have taken their time or places. `pause_s`: how long to hold the answer back.
 
-    A caller that is answered at once can call again at once, and each such call costs this process a quarter of a
+    A caller that is answered at once can call again at once, and each such call costs this process 0.4 of a
     millisecond. The pauses differ, so that those who were refused together do not come back together.
     """
 
     def __init__(self, name: str) -> None:
         super().__init__(name)
-        self.pause_s = random.uniform(1.0, 3.0)  # Retry-After says 1 s at least
+        self.pause_s = random.uniform(2.0, 4.0)  # Retry-After says 1 s at least
 
 
 class Charge:

@@ -18,7 +18,7 @@ from holdfast.resilience.settings import RateSettings
 from holdfast.service.problems import Problem
 
 _PAUSE_S: Final = 0.03  # for each refusal before it
-_LONGEST_PAUSE_S: Final = 3.0
+_LONGEST_PAUSE_S: Final = 4.0
 
 Marks = list[tuple[bytes, bytes]]
 """RateLimit and RateLimit-Policy of an answer, as raw headers."""
