@@ -10,6 +10,8 @@ import httpx
 import pytest
 from httpx_aiohttp import AiohttpTransport
 
+from gateway.http.service_places import BUSY_NEWCOMERS, NEWCOMERS
+
 
 @pytest.fixture
 async def shop(stack: AsyncExitStack, kit: Any) -> Any:
@@ -141,12 +143,12 @@ async def test_the_guests_of_one_address_share_four_places_and_customers_need_no
     assert {answer.status_code for answer in await asyncio.gather(*flood)} == {200}  # the others have waited
 
 
-async def test_new_guests_share_two_places_whatever_their_address(stack: AsyncExitStack, kit: Any) -> None:
+async def test_new_guests_share_few_places_whatever_their_address(stack: AsyncExitStack, kit: Any) -> None:
     shop = await kit.open_shop(stack, guests_at_once=100, newcomers_share=10)
-    sessions = [(await shop.call("POST", "/api/sessions", json={})).json()["token"] for _ in range(6)]
+    sessions = [(await shop.call("POST", "/api/sessions", json={})).json()["token"] for _ in range(30)]
     shop.query.then_hang(0.2)
     flood = await _flood_of_carts(shop, sessions)
-    assert len(shop.query.received) == 2
+    assert len(shop.query.received) == NEWCOMERS.limit + BUSY_NEWCOMERS.limit
     shop.query.then(200, {"items": []})
     begun = time.perf_counter()
     assert (await shop.call("GET", "/api/orders", "guest")).status_code == 200  # a guest of a minute ago

@@ -93,7 +93,9 @@ class GatewaySettings(ServiceSettings):
         "a quiet shop and longer of a busy one, so this pays for 15 to 50 calls a second",
     )  # fmt: skip
     newcomers_share: float = Field(
-        0.2, gt=0, description="as much for all guests in the first 10 s of their session, who add and check out too"
+        0.8, gt=0,
+        description="as much for all guests in the first 10 s of their session, who add and check out too; a quarter "
+        "of it for those at addresses that make more than two calls a second",
     )  # fmt: skip
     caller_share: float = Field(
         0.1, gt=0, description="as much for each caller with a token: 10 to 30 calls a second in the long run"

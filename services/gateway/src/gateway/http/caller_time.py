@@ -10,18 +10,16 @@ from typing import Final
 
 from holdfast.resilience.clock import SYSTEM_CLOCK, Clock
 from holdfast.resilience.errors import BulkheadFull
-from holdfast.resilience.ratelimit import RateLimiter, forget_oldest
-from holdfast.resilience.settings import RateSettings
+from holdfast.resilience.ratelimit import forget_oldest
 from holdfast.resilience.time_share import TimeShare, TimeShareSettings
 
 # What a call is charged with at most: one that takes longer waits for something and uses no processor meanwhile.
 LONGEST_CHARGE_S: Final = 0.02
 OTHERS_GONE_S: Final = 1.0  # after the last call of another caller
 CALLER_BURST_S: Final = 0.2  # what one caller may take at once: a page that asks for ten things of a slow shop
-# The calls of one address that may begin while its class has used up its time, so that a flood from few addresses takes
+# What the calls of modest addresses may overdraw their class's account by, so that a flood from few addresses takes
 # nothing from callers at others.
-MODEST_RATE: Final = RateSettings(per_s=2, burst=10)
-LONGEST_OVERDRAFT_S: Final = 0.5  # until which the account has to be paid off for any call of the class to begin
+LONGEST_OVERDRAFT_S: Final = 0.5
 _MOST_CALLERS: Final = 10_000
 
 
@@ -92,22 +90,20 @@ class CallerTimes:
 
 
 class ClassTime:
-    """The account of a class of callers, and how many calls each of their addresses made of late."""
+    """The account of a class of callers."""
 
     def __init__(self, name: str, share: float, clock: Clock = SYSTEM_CLOCK) -> None:
         self._name = name
         self._clock = clock
         self._others_called_s = float("-inf")
         self._account = TimeShare(TimeShareSettings(share, burst_s=share), clock)
-        self._modest = RateLimiter(MODEST_RATE, clock=clock)
 
     def others_call(self) -> None:
         """Say that a caller outside the class calls."""
         self._others_called_s = self._clock.now()
 
-    def charge(self, address: str) -> Charge | None:
-        """For a call from this address; None while nobody else calls."""
+    def charge(self, *, modest: bool) -> Charge | None:
+        """For a call, from an address that makes few; None while nobody else calls."""
         if self._clock.now() - self._others_called_s > OTHERS_GONE_S:
             return None
-        modest = self._modest.take(address).allowed
         return Charge(self._name, self._account, LONGEST_OVERDRAFT_S if modest else 0.0)

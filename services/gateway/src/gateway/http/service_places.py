@@ -2,8 +2,9 @@
 
 Each caller with a token has a share of the services' time. A call without a token costs nothing to make again from
 another address. So all of these share a small bulkhead and a share of that time as well. A guest's token is free to ask
-for. So all guests whose session is seconds old share as much, and the guests of one address share a bulkhead for each
-lane. The queues are short, since what waits here holds a place at the edge.
+for. So all guests whose session is seconds old share a bulkhead and a share of time, those at addresses with many calls
+smaller ones, and the guests of one address share a bulkhead for each lane. The queues are short, since what waits here
+holds a place at the edge.
 """
 
 import time
@@ -18,12 +19,18 @@ from gateway.http.rate_limits import RateLimits
 from gateway.routing import Lane
 from holdfast.resilience.bulkhead import Bulkhead
 from holdfast.resilience.errors import BulkheadFull
-from holdfast.resilience.settings import BulkheadSettings
+from holdfast.resilience.ratelimit import RateLimiter
+from holdfast.resilience.settings import BulkheadSettings, RateSettings
 
 # Two keep one of two cores busy at most; a burst waits for a moment.
 ANONYMOUS: Final = BulkheadSettings(limit=2, queue=8, max_wait_s=0.1)
-# As many again for guests in the first seconds of their session. A shopper is one of them for a few calls.
-NEWCOMERS: Final = BulkheadSettings(limit=2, queue=12, max_wait_s=0.3)
+# For guests in the first seconds of their session. A shopper is one of them for a few calls, so when many shoppers come
+# at once most calls are theirs.
+NEWCOMERS: Final = BulkheadSettings(limit=6, queue=24, max_wait_s=0.3)
+# The calls of one address in these classes; one that makes more is a busy address.
+MODEST_RATE: Final = RateSettings(per_s=2, burst=10)
+BUSY_NEWCOMERS: Final = BulkheadSettings(limit=2, queue=12, max_wait_s=0.3)  # new guests at busy addresses
+BUSY_PART: Final = 0.25  # of the new guests' share of time
 # Of one customer or administrator, or of the guests of one address, for each lane. It waits as a command for its lane.
 CALLER: Final = BulkheadSettings(limit=2, queue=12, max_wait_s=0.6)
 
@@ -50,6 +57,9 @@ class ServicePlaces:
         self._anonymous_time = ClassTime("anonymous calls", anonymous_share)
         self._newcomers = Bulkhead("new guests", NEWCOMERS)
         self._newcomers_time = ClassTime("new guests", newcomers_share)
+        self._busy_newcomers = Bulkhead("new guests of busy addresses", BUSY_NEWCOMERS)
+        self._busy_newcomers_time = ClassTime("new guests of busy addresses", BUSY_PART * newcomers_share)
+        self._modest = RateLimiter(MODEST_RATE)
         self._caller_times = CallerTimes(caller_share)
         self._guests = replace(CALLER, limit=guests_at_once)
         self._bulkheads: _Bulkheads = {}  # those with a call under way
@@ -63,15 +73,21 @@ class ServicePlaces:
         self._caller_times.note(None if caller is None else caller.subject)
         if caller is None:
             self._limits.take_service_call(call.address)
-            return Place([self._anonymous_time.charge(call.address)], [self._anonymous.slot(call.deadline)])
+            modest = self._modest.take(call.address).allowed
+            return Place([self._anonymous_time.charge(modest=modest)], [self._anonymous.slot(call.deadline)])
         self._anonymous_time.others_call()
         charges = [self._caller_times.charge(caller.subject)]
         slots: list[_Slot] = []
-        if call.newcomer:
-            charges.append(self._newcomers_time.charge(call.address))
+        if not call.newcomer:
+            self._newcomers_time.others_call()
+            self._busy_newcomers_time.others_call()
+        elif self._modest.take(call.address).allowed:
+            self._busy_newcomers_time.others_call()
+            charges.append(self._newcomers_time.charge(modest=True))
             slots.append(self._newcomers.slot(call.deadline))
         else:
-            self._newcomers_time.others_call()
+            charges.append(self._busy_newcomers_time.charge(modest=False))
+            slots.append(self._busy_newcomers.slot(call.deadline))
         guest = caller.role == "guest"
         settings, owner = (self._guests, call.address) if guest else (CALLER, caller.subject)
         slots.append(_OwnSlot(self._bulkheads, settings, owner, call))
