@@ -24,8 +24,9 @@ WRITE_STEP_BYTES: Final = 10 * 1024
 """What a caller has to read of its answer in each write timeout: 1 KiB a second, less than any real line carries."""
 REFUSED_AT_ONCE: Final = 100
 """Refused connections whose 503 is still on its way; further ones are closed without one."""
-HOLD_S: Final = 5.0
-"""How long a refused head's answer is held back, if its address has had many: a new connection costs 0.3 ms."""
+HOLD_S: Final = (3.0, 7.0)
+"""How long a refused head's answer is held back, if its address has had many: a new connection costs 0.3 ms. A time by
+chance between these, or all who came together would come back together and hold the process up."""
 EVICTABLE_AFTER_S: Final = 1.0
 """A connection that has waited less may have its next request on the way, or half of its head still in the network."""
 
@@ -73,7 +74,7 @@ class TimedConnection:
         limits = table.limits
         self.table = table
         self.keep_alive_s = limits.keep_alive_s
-        self._limit_s = (limits.head_s, NEVER, limits.keep_alive_s, limits.head_s, LINGER_S, HOLD_S)  # by phase
+        self._limit_s = (limits.head_s, NEVER, limits.keep_alive_s, limits.head_s, LINGER_S, HOLD_S[1])  # by phase
         self.phase = HEAD
         self.deadline = NEVER
         self._unsent_goal = -1

@@ -5,6 +5,7 @@ ends it when the phase's deadline is over.
 """
 
 import asyncio
+import random
 from collections.abc import Callable
 from typing import Any, Final
 
@@ -21,6 +22,7 @@ from holdfast.service.connections import (
     BUSY,
     HEAD,
     HELD,
+    HOLD_S,
     IDLE,
     LINGER_BYTES,
     LINGERING,
@@ -66,6 +68,7 @@ class BoundedProtocol(HttpToolsProtocol, TimedConnection):
         self._discarded = 0
         self._refusal: Problem | None = None  # for what came behind requests that are still to be answered
         self._held_answer = b""
+        self._hold: asyncio.TimerHandle | None = None
         self._in_head = False  # also in a chunk's header or trailers: where the parser keeps bytes to itself
         self._head_bytes = 0  # of the slices that ended within it
         self._line_ended = False  # the request line, in these slices
@@ -88,6 +91,8 @@ class BoundedProtocol(HttpToolsProtocol, TimedConnection):
 
     def connection_lost(self, exc: Exception | None) -> None:
         self.table.remove(self)
+        if self._hold is not None:
+            self._hold.cancel()
         self.pipeline.clear()
         running = self._running
         if running is not None:
@@ -111,7 +116,7 @@ class BoundedProtocol(HttpToolsProtocol, TimedConnection):
 
     def expire(self) -> None:
         if self.phase == HELD:
-            self._write_last(self._held_answer)
+            self._answer_held()
         elif self.phase == HEAD and self._in_head:
             self.table.count_closed("request-timeout")
             self._write_refusal(Problem(408, "request-timeout", "the request's headers did not arrive in time"))
@@ -337,8 +342,13 @@ class BoundedProtocol(HttpToolsProtocol, TimedConnection):
             self._held_answer = answer
             self._forget_request()
             self.enter(HELD)
+            self._hold = self.loop.call_later(random.uniform(*HOLD_S), self._answer_held)
         else:
             self._write_last(answer)
+
+    def _answer_held(self) -> None:
+        if self.phase == HELD and not self.transport.is_closing():
+            self._write_last(self._held_answer)
 
     def _forget_request(self) -> None:
         """Keep nothing of a request that was refused: the parser keeps its error, and that all bytes being read."""

@@ -5,6 +5,7 @@ calls without a token that a service has to answer.
 """
 
 import ipaddress
+import random
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import lru_cache
@@ -45,7 +46,8 @@ class LimitReached(Problem):
     def __init__(self, decision: RateDecision, headers: Mapping[str, str]) -> None:
         detail = f"over {decision.limit} calls at once, try again in {decision.retry_after_s} s"
         super().__init__(429, "rate-limited", detail, headers=headers)
-        self.pause_s = min(_LONGEST_PAUSE_S, _PAUSE_S * (decision.refusals - 1))
+        pause_s = min(_LONGEST_PAUSE_S, _PAUSE_S * (decision.refusals - 1))
+        self.pause_s = pause_s * random.uniform(0.5, 1.0)  # or callers who came together would come back together
 
 
 class RateLimits:
