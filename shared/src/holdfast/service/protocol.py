@@ -6,7 +6,6 @@ ends it when the phase's deadline is over.
 
 import asyncio
 import random
-from collections.abc import Callable
 from typing import Any, Final
 
 import structlog
@@ -33,6 +32,7 @@ from holdfast.service.connections import (
 )  # fmt: skip
 from holdfast.service.problems import Problem
 from holdfast.service.request_head import MAX_HEAD_BYTES, MAX_HEADERS, MAX_TARGET_BYTES
+from holdfast.service.response_writer import ResponseWriter
 
 log = structlog.get_logger(__name__)
 MAX_PIPELINED: Final = 8
@@ -83,7 +83,7 @@ class BoundedProtocol(HttpToolsProtocol, TimedConnection):
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         super().connection_made(transport)
         self.address = self.client[0] if self.client else ""
-        self._answers = _AnswerTransport(transport, self.close_after_answer)
+        self._writer = ResponseWriter(transport, self.loop, self.close_after_answer)
         problem = self.table.add(self)
         self.enter(HEAD)
         if problem is not None and not transport.is_closing():
@@ -99,7 +99,7 @@ class BoundedProtocol(HttpToolsProtocol, TimedConnection):
             running.disconnected = True
             running.message_event.set()
         super().connection_lost(exc)
-        del self._answers  # a cycle, as the parser is
+        del self._writer  # a cycle, as the parser is
 
     def shutdown(self) -> None:
         if self._running is None:
@@ -237,7 +237,7 @@ class BoundedProtocol(HttpToolsProtocol, TimedConnection):
         keeps = self._keep_alive and not self._large_body and not self.expect_100_continue
         self.cycle = RequestResponseCycle(
             scope=scope,
-            transport=self._answers,  # type: ignore[arg-type]
+            transport=self._writer,  # type: ignore[arg-type]
             flow=self.flow,
             logger=self.logger,
             access_logger=self.access_logger,
@@ -293,6 +293,7 @@ class BoundedProtocol(HttpToolsProtocol, TimedConnection):
     def on_response_complete(self) -> None:
         self.server_state.total_requests += 1
         self._running = None
+        self._writer.end()
         if self.phase == LINGERING or self.transport.is_closing():
             return
         self.flow.resume_reading()
@@ -373,17 +374,7 @@ class BoundedProtocol(HttpToolsProtocol, TimedConnection):
         self._deaf = True
         self._running = None
         if not self.transport.is_closing():
+            self._writer.flush()
             self.enter(LINGERING)
             self.transport.write_eof()
             self.flow.resume_reading()
-
-
-class _AnswerTransport:
-    """What an answer is written to: the transport, but for how it is closed."""
-
-    __slots__ = ("close", "is_closing", "write")
-
-    def __init__(self, transport: asyncio.Transport, close: Callable[[], None]) -> None:
-        self.write = transport.write
-        self.is_closing = transport.is_closing
-        self.close = close
