@@ -1,8 +1,11 @@
 """Registration and profiles (API.md; CORRECTNESS 4 and 7)."""
 
 import asyncio
+import os
+import sys
 from collections import Counter
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import httpx
@@ -251,6 +254,24 @@ async def test_a_hash_is_charged_the_cpu_time_that_it_took() -> None:
             await passwords.hash("correct horse", STRANGER, Deadline.after(10))
     finally:
         passwords.close()
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="elsewhere a thread has no priority of its own")
+async def test_hashing_has_a_lower_priority_than_requests() -> None:
+    passwords = Passwords()
+    try:
+        before = Counter(_nicenesses())
+        await passwords.hash("correct horse", STRANGER, Deadline.after(10))
+        (own,) = set(_nicenesses()) & {os.getpriority(os.PRIO_PROCESS, 0)}
+        assert (Counter(_nicenesses()) - before)[own + 5] == 1
+    finally:
+        passwords.close()
+
+
+def _nicenesses() -> list[int]:
+    """Of each thread of this process, as /proc says (proc(5), field 19)."""
+    tasks = Path("/proc/self/task").iterdir()
+    return [int((task / "stat").read_text().rpartition(")")[2].split()[16]) for task in tasks]
 
 
 async def test_a_caller_that_gives_up_at_work_keeps_the_turn_until_the_work_has_ended() -> None:

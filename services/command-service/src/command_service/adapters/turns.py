@@ -50,9 +50,9 @@ class ShareSettings:
 
 
 # A hash takes 20 to 30 ms. In a load of 150 calls a second each class hashes 0.3 times a second. All shares of two
-# replicas together are 0.6 of a core, those without a token 0.2.
+# replicas together are half of a core, those without a token a tenth.
 TRUSTED: Final = ShareSettings(TimeShareSettings(share=0.2, burst_s=0.5))  # 8 hashes a second, 20 at once
-OTHERS: Final = ShareSettings(TimeShareSettings(share=0.1, burst_s=0.25))  # 4 hashes a second, 10 at once
+OTHERS: Final = ShareSettings(TimeShareSettings(share=0.05, burst_s=0.25))  # 2 hashes a second, 10 at once
 
 
 @dataclass(eq=False, slots=True)

@@ -16,7 +16,7 @@ from holdfast.resilience.clock import SYSTEM_CLOCK, Clock
 FREE_FAILURES: Final = 5  # a person who tries the passwords that they have
 LONGEST_DELAY_S: Final = 900.0  # four guesses an hour
 FORGOTTEN_AFTER_S: Final = 86_400.0  # much longer than the longest delay, so that waiting gains no attempts
-# Every counter costs its maker a hash. At 12 hashes a second (adapters/turns.py) 20,000 take 28 minutes, so that
+# Every counter costs its maker a hash. At 10 hashes a second (adapters/turns.py) 20,000 take 33 minutes, so that
 # displacing a counter takes longer than its longest delay. About 5 MB.
 MAX_COUNTERS: Final = 20_000
 
