@@ -94,7 +94,7 @@ class GatewaySettings(ServiceSettings):
     )  # fmt: skip
     newcomers_share: float = Field(
         0.8, gt=0,
-        description="as much for all guests in the first 10 s of their session, who add and check out too; a quarter "
+        description="as much for all guests in the first 10 s of their session, who add and check out too; an eighth "
         "of it for those at addresses that make more than two calls a second",
     )  # fmt: skip
     caller_share: float = Field(

@@ -30,7 +30,7 @@ NEWCOMERS: Final = BulkheadSettings(limit=6, queue=24, max_wait_s=0.3)
 # The calls of one address in these classes; one that makes more is a busy address.
 MODEST_RATE: Final = RateSettings(per_s=2, burst=10)
 BUSY_NEWCOMERS: Final = BulkheadSettings(limit=2, queue=12, max_wait_s=0.3)  # new guests at busy addresses
-BUSY_PART: Final = 0.25  # of the new guests' share of time
+BUSY_PART: Final = 0.125  # of the new guests' share of time
 # Of one customer or administrator, or of the guests of one address, for each lane. It waits as a command for its lane.
 CALLER: Final = BulkheadSettings(limit=2, queue=12, max_wait_s=0.6)
 
