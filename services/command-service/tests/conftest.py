@@ -5,14 +5,14 @@ from collections.abc import AsyncIterator, Iterator
 import pytest
 
 from command_service.settings import Settings
-from command_service.testing.service import Service, running
+from command_service.testing.service import NO_PAYMENT, Service, running
 from command_service.testing.shop import Shop, open_shop, payment_process
 from holdfast.testing.processes import ServiceProcess
 
 
 @pytest.fixture
 async def service(database: str) -> AsyncIterator[Service]:
-    async with running(Settings(postgres_dsn=database, replica="test", port=8101)) as started:
+    async with running(Settings(postgres_dsn=database, replica="test", port=8101, payment_urls=NO_PAYMENT)) as started:
         yield started
 
 

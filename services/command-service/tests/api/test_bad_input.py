@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from command_service.settings import Settings
-from command_service.testing.service import Service, refused, running
+from command_service.testing.service import NO_PAYMENT, Service, refused, running
 
 PRODUCT: dict[str, Any] = {
     "product_id": "mug",
@@ -21,7 +21,9 @@ JSON = {"Content-Type": "application/json"}
 
 @pytest.fixture
 async def service() -> AsyncIterator[Service]:
-    async with running(Settings(postgres_dsn=NOWHERE, replica="test", port=8101), prepared=False) as started:
+    async with running(
+        Settings(postgres_dsn=NOWHERE, replica="test", port=8101, payment_urls=NO_PAYMENT), prepared=False
+    ) as started:
         yield started
 
 

@@ -15,7 +15,7 @@ from command_service.domain.client_network import network_mark
 from command_service.domain.values import CustomerId
 from command_service.handlers.sign_in_attempts import SignInAttempts
 from command_service.settings import Settings
-from command_service.testing.service import Service, refused, running
+from command_service.testing.service import NO_PAYMENT, Service, refused, running
 from holdfast.resilience.clock import FakeClock
 from holdfast.resilience.deadline import Deadline
 from holdfast.resilience.time_share import TimeShareSettings
@@ -156,7 +156,7 @@ async def test_an_email_is_one_account_however_it_is_written(door: Door) -> None
 
 
 async def test_a_network_is_known_from_the_first_sign_in_and_at_every_replica(database: str) -> None:
-    settings = Settings(postgres_dsn=database, replica="test", port=8101)
+    settings = Settings(postgres_dsn=database, replica="test", port=8101, payment_urls=NO_PAYMENT)
     async with running(settings) as first, running(settings) as second:
         one, other = Door(first), Door(second)
         await one.register(at=None)

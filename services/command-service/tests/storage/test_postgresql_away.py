@@ -10,7 +10,7 @@ import pytest
 
 from command_service.codec import CART
 from command_service.settings import Settings
-from command_service.testing.service import Service, Someone, refused, running
+from command_service.testing.service import NO_PAYMENT, Service, Someone, refused, running
 from holdfast.eventstore import Database, lock_streams
 from holdfast.resilience.deadline import Deadline
 from holdfast.testing.link import Link
@@ -26,7 +26,7 @@ async def link(database: str) -> AsyncIterator[Link]:
 
 
 def behind(link: Link) -> Settings:
-    return Settings(postgres_dsn=link.url, replica="test", port=8101)
+    return Settings(postgres_dsn=link.url, replica="test", port=8101, payment_urls=NO_PAYMENT)
 
 
 async def add(someone: Someone, left_ms: int = 1_000) -> httpx.Response:
@@ -65,7 +65,7 @@ async def test_tables_that_are_not_there_yet_are_a_dependency_that_is_away(datab
     """PostgreSQL answers before the migrations are done."""
     empty = Database(database)
     async with running(
-        Settings(postgres_dsn="postgresql://nobody@127.0.0.1:1/x", port=8101), prepared=False
+        Settings(postgres_dsn="postgresql://nobody@127.0.0.1:1/x", port=8101, payment_urls=NO_PAYMENT), prepared=False
     ) as service:
         parts = service.app.state.parts
         service.app.state.parts = replace(parts, database=empty)

@@ -5,7 +5,7 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, Final
 
 import httpx
 from fastapi import FastAPI
@@ -16,6 +16,8 @@ from command_service.settings import Settings
 from holdfast.service.tokens import DEMO_PRIVATE_KEY, Role, TokenSigner
 
 _SIGNER = TokenSigner(DEMO_PRIVATE_KEY)
+NO_PAYMENT: Final = "http://127.0.0.1:1"
+"""For tests without a payment-service: one at the usual address may belong to a shop that runs beside them."""
 
 
 @dataclass(frozen=True)
