@@ -56,7 +56,7 @@ class Shop:
         """Append to carts in one transaction; returns the changed streams."""
         async with self.database.transaction(Deadline.after(5)) as tx:
             streams = await lock_streams(tx, [(self.cart, identity) for identity in identities])
-            options = {name: kwargs.pop(name) for name in ("owner", "key") if name in kwargs}
+            options = {name: kwargs.pop(name) for name in ("owner",) if name in kwargs}
             appends = [Append(each, [Added(amount) for amount in amounts], **options) for each in streams.values()]
             return await append_events(tx, appends, Metadata(actor="tester"), **kwargs)
 

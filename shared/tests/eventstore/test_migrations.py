@@ -1,12 +1,27 @@
 """Numbered SQL files are applied once, whoever starts first."""
 
 import asyncio
+import json
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import asyncpg
 import pytest
 
-from holdfast.eventstore import EVENT_STORE, Database, DatabaseUnavailable, MigrationRefused, MigrationSet, migrate
+from holdfast.eventstore import (
+    EVENT_STORE,
+    CommandKey,
+    Database,
+    DatabaseUnavailable,
+    MigrationRefused,
+    MigrationSet,
+    find_claim,
+    fingerprint,
+    migrate,
+    scoped_key,
+)
+from holdfast.eventstore.idempotency import slot_of
+from holdfast.resilience.deadline import Deadline
 
 pytestmark = pytest.mark.stores
 
@@ -33,15 +48,55 @@ async def tables(database: Database) -> set[str]:
 
 
 async def test_the_store_migrates_an_empty_database_once(empty):
-    assert await migrate(empty, EVENT_STORE) == ["eventstore/0001_event_store.sql", "eventstore/0002_snapshots.sql"]
+    names = ["0001_event_store.sql", "0002_snapshots.sql", "0003_one_table_of_keys.sql"]
+    assert await migrate(empty, EVENT_STORE) == [f"eventstore/{name}" for name in names]
     assert await migrate(empty, EVENT_STORE) == []
-    assert await tables(empty) == {"migrations", "streams", "events", "outbox", "idempotency", "snapshots"}
+    of_keys = {"idempotency", *(f"idempotency_{slot}" for slot in range(4))}
+    assert await tables(empty) == {"migrations", "streams", "events", "outbox", "snapshots"} | of_keys
+
+
+async def test_keys_of_before_stay_bound_when_they_move_into_one_table(empty, tmp_path):
+    directory = Path(str(EVENT_STORE.directory))
+    for name in ("0001_event_store.sql", "0002_snapshots.sql"):
+        (tmp_path / name).write_text((directory / name).read_text())
+    await migrate(empty, MigrationSet("eventstore", tmp_path))
+    remembered, claimed, old = (
+        CommandKey(scoped_key("ann", "", name), fingerprint(name)) for name in ("cart", "checkout", "old")
+    )
+    now = datetime.now(UTC)
+    connection = await empty.connect()
+    keys = [
+        [old.hash, old.fingerprint, 3, (now - timedelta(hours=25)).isoformat()],
+        [remembered.hash, remembered.fingerprint, 7, (now - timedelta(hours=23)).isoformat()],
+    ]
+    await connection.execute(
+        "INSERT INTO streams (stream_id, kind, created_at, version, state, recent_keys)"
+        " VALUES ('cart-1', 'cart', now(), 7, '{}', $1), ('cart-2', 'cart', now(), 1, '{}', '[]')",
+        json.dumps(keys),
+    )
+    await connection.execute(
+        "INSERT INTO idempotency (key_hash, fingerprint, resource_id, answer, lease_until, created_at)"
+        " VALUES ($1, $2, 'order', NULL, $3, $3)", claimed.hash, claimed.fingerprint, now,
+    )  # fmt: skip
+    await connection.close()
+    await migrate(empty, EVENT_STORE)
+    async with empty.transaction(Deadline.after(5)) as tx:
+        cart, checkout = await find_claim(tx, remembered), await find_claim(tx, claimed)
+        assert await find_claim(tx, old) is None
+        assert cart is not None
+        assert checkout is not None
+        assert (cart.resource_id, cart.answer, cart.lease_until) == ("cart-1", {"version": 7}, None)
+        assert (checkout.resource_id, checkout.answer, checkout.lease_until) == ("order", None, now)
+        assert [slot_of(each.created_at) for each in (cart, checkout)] == [
+            await tx.fetchval("SELECT slot FROM idempotency WHERE resource_id = $1", each)
+            for each in ("cart-1", "order")
+        ]
 
 
 async def test_several_starters_at_once_apply_each_file_once(empty, tmp_path):
     slow = files(tmp_path, "CREATE TABLE one (x int); SELECT pg_sleep(0.1)", "CREATE TABLE two (x int)")
     results = await asyncio.gather(*(migrate(empty, EVENT_STORE, slow) for _ in range(4)))
-    assert sorted(len(result) for result in results) == [0, 0, 0, 4]
+    assert sorted(len(result) for result in results) == [0, 0, 0, 5]
     assert {"one", "two"} <= await tables(empty)
 
 

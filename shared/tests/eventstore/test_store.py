@@ -8,7 +8,6 @@ import pytest
 
 from holdfast.eventstore import (
     Append,
-    CommandKey,
     Metadata,
     VersionConflict,
     append,
@@ -18,7 +17,6 @@ from holdfast.eventstore import (
     read_stream,
     read_streams,
     reading,
-    recent_key,
     streams_of_owner,
 )
 from holdfast.resilience.deadline import Deadline
@@ -35,7 +33,7 @@ async def test_an_absent_stream_has_version_0_and_the_initial_state(shop):
     async with within(shop) as tx:
         stream = await read_stream(tx, (shop.cart, "1"))
     assert (stream.stream_id, stream.version, stream.state, stream.exists) == ("cart-1", 0, 0, False)
-    assert (stream.owner, stream.created_at, stream.recent_keys) == (None, None, ())
+    assert (stream.owner, stream.created_at) == (None, None)
 
 
 async def test_what_was_appended_is_read_back_folded(shop):
@@ -62,17 +60,6 @@ async def test_events_keep_their_audit_trail(shop, added):
         (event,) = await history(tx, "cart-1")
     assert (event.stream_id, event.version, event.type, event.schema_version) == ("cart-1", 1, "Added", 2)
     assert (event.data, event.metadata.audit, event.recorded_at) == ({"amount": 4}, audit, NOON)
-
-
-async def test_a_key_stands_on_the_commands_last_event_and_in_the_stream(shop):
-    key = CommandKey("hash", "print")
-    changed = await shop.add("1", amounts=(1, 1), key=key)
-    async with within(shop) as tx:
-        events = await history(tx, "cart-1")
-        stream = await read_stream(tx, (shop.cart, "1"))
-    assert [event.metadata.key for event in events] == [None, key]
-    assert recent_key(stream, "hash", "print") == 2
-    assert recent_key(changed["cart-1"], "hash", "print") == 2
 
 
 async def test_one_transaction_takes_the_same_statements_for_500_streams_as_for_one(shop, added):

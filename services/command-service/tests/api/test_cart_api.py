@@ -1,6 +1,7 @@
 """The cart's commands and its read, through the API on a real PostgreSQL."""
 
 import asyncio
+from typing import Any
 
 import pytest
 
@@ -146,6 +147,46 @@ async def test_a_key_with_another_body_or_command_is_refused(service: Service) -
     assert refused(await guest.put("/api/cart/items/mug", {"quantity": 9}, key="k"), 422, "idempotency-key-reused")
     assert refused(await guest.delete("/api/cart", key="k"), 422, "idempotency-key-reused")
     assert await quantities(guest) == {"mug": 1}
+
+
+async def test_a_key_is_kept_whatever_else_happens_to_the_cart(service: Service) -> None:
+    await service.product("mug")
+    guest = service.someone()
+    first = await guest.post("/api/cart/items", {"product_id": "mug", "quantity": 1}, key="k")
+    for number in range(300):
+        await guest.insist("PUT", "/api/cart/items/mug", json={"quantity": 2 + number % 2}, key=f"k{number}")
+    again = await guest.post("/api/cart/items", {"product_id": "mug", "quantity": 1}, key="k")
+    assert (again.headers["idempotency-replayed"], again.json()) == ("true", first.json())
+    assert await quantities(guest) == {"mug": 3}
+
+
+@pytest.mark.parametrize(
+    ("call", "same", "other"),
+    [
+        (("POST", "/api/cart/items"), [{"product_id": "mug", "quantity": 1}], {"product_id": "mug", "quantity": 3}),
+        (
+            ("POST", "/api/checkout"),
+            [
+                {"payment_token": "tok_visa"},
+                {"payment_token": "tok_visa", "shipping_address": None},
+                {"expected_total_amount": None, "shipping_address": None, "payment_token": "tok_visa"},
+            ],
+            {"payment_token": "tok_visa", "expected_total_amount": 500},
+        ),
+    ],
+)
+async def test_a_default_that_is_written_out_is_the_same_command(
+    service: Service, call: tuple[str, str], same: list[dict[str, Any]], other: dict[str, Any]
+) -> None:
+    await service.product("mug")
+    guest = service.someone()
+    await guest.post("/api/cart/items", {"product_id": "mug", "quantity": 2})
+    first = await guest.insist(*call, json=same[0], key="k")
+    assert first.status_code < 300, first.text
+    for body in same:
+        again = await guest.insist(*call, json=body, key="k")
+        assert (again.headers["idempotency-replayed"], again.json()) == ("true", first.json())
+    assert refused(await guest.insist(*call, json=other, key="k"), 422, "idempotency-key-reused")
 
 
 async def test_a_refused_command_may_be_repeated_with_its_key(service: Service) -> None:

@@ -14,7 +14,7 @@ import pytest
 from command_service.adapters.passwords import Passwords
 from command_service.adapters.turns import ShareSettings, Source, Turns
 from command_service.settings import Settings
-from command_service.testing.service import Service, Someone, refused, running
+from command_service.testing.service import NO_PAYMENT, Service, Someone, refused, running
 from holdfast.contracts.consistency import decode_consistency
 from holdfast.resilience.deadline import Deadline
 from holdfast.resilience.errors import BulkheadFull
@@ -120,7 +120,8 @@ async def test_of_concurrent_registrations_of_one_email_one_wins(service: Servic
 
 async def test_of_concurrent_registrations_of_one_guest_one_wins(service: Service) -> None:
     guest = service.someone()
-    calls = (guest.post("/api/customers", ADA | {"email": f"a{number}@example.org"}, key="k") for number in range(4))
+    emails = [f"a{number}@example.org" for number in range(4)]
+    calls = (guest.post("/api/customers", ADA | {"email": email}, key=email) for email in emails)
     answers = await asyncio.gather(*calls)
     assert sorted(answer.status_code for answer in answers) == [201, 409, 409, 409]
     (credentials,) = await rows(service, "SELECT email FROM credentials WHERE role = 'customer'")
@@ -193,7 +194,7 @@ async def test_the_first_admin_is_there_with_a_profile(service: Service) -> None
 
 
 async def test_replicas_starting_at_once_make_one_admin_and_a_new_password_counts(database: str) -> None:
-    settings = Settings(postgres_dsn=database, replica="test", port=8101)
+    settings = Settings(postgres_dsn=database, replica="test", port=8101, payment_urls=NO_PAYMENT)
     async with running(settings) as one, running(settings) as other:
         for service in (one, other):
             await until_signed_in(service, "admin@holdfast.example", "holdfast-admin")

@@ -16,7 +16,8 @@ from command_service.handlers.settle import apply_outcome
 from command_service.settlement.settlement import Settlement
 from command_service.testing.service import Someone
 from command_service.testing.shop import Shop, payment_process
-from holdfast.eventstore import Claim, Metadata, insert_claim
+from holdfast.eventstore import Metadata
+from holdfast.eventstore.idempotency import slot_of
 from holdfast.resilience.client import OutboundClient
 from holdfast.resilience.deadline import Deadline
 from holdfast.resilience.settings import PAYMENT_CLIENT
@@ -49,7 +50,7 @@ async def test_nothing_is_claimed_before_its_request_is_over(shop: Shop) -> None
     # The request's deadline, 1.49 s, and one second more.
     assert timedelta(seconds=2) < row["next_attempt_at"] - before < timedelta(seconds=4)
     assert await claim(shop) == []
-    (lease,) = await shop.rows("SELECT lease_until FROM idempotency")
+    (lease,) = await shop.rows("SELECT lease_until FROM idempotency WHERE lease_until IS NOT NULL")
     assert lease["lease_until"] == row["next_attempt_at"]
 
 
@@ -184,15 +185,22 @@ async def test_what_an_outage_left_is_settled_in_half_of_the_time(shop: Shop, mo
     assert all(later - sooner >= 0.19 for sooner, later in pairwise(begun_s)), begun_s
 
 
-async def test_old_keys_are_purged_in_batches_and_young_ones_kept(shop: Shop, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("command_service.settlement.settlement._PURGE_BATCH", 2)
-    now = datetime.now(UTC)
-    async with shop.parts.database.transaction(Deadline.after(5)) as tx:
-        for number, age_h in enumerate([25, 24.1, 48, 30, 100, 23.9, 0]):
-            made = now - timedelta(hours=age_h)
-            await insert_claim(tx, Claim(f"key{number}", "f", f"order{number}", {"a": 1}, made, made))
-    assert await shop.settlement.purge() == 5
-    assert {row["key_hash"] for row in await shop.rows("SELECT key_hash FROM idempotency")} == {"key5", "key6"}
+async def test_keys_older_than_24_hours_are_cleared_away_and_younger_ones_kept(shop: Shop) -> None:
+    await shop.service.product("mug")
+    guest = shop.service.someone()
+    add = {"product_id": "mug", "quantity": 1}
+    for age_h in (0, 23, 36):
+        assert (await guest.post("/api/cart/items", add, key=f"{age_h} h")).status_code == 200
+        made = datetime.now(UTC) - timedelta(hours=age_h)
+        where = "slot = $1, created_at = $2 WHERE created_at > now() - interval '10 seconds'"
+        await shop.rows(f"UPDATE idempotency SET {where} RETURNING 1", slot_of(made), made)
+    assert await shop.settlement.clear_old_keys() is not None
+    assert await shop.settlement.clear_old_keys() is None
+    replayed = [
+        "idempotency-replayed" in (await guest.post("/api/cart/items", add, key=f"{age_h} h")).headers
+        for age_h in (0, 23, 36)
+    ]
+    assert replayed == [True, True, False]
 
 
 async def test_it_starts_and_stays_up_with_everything_away(tmp_path: Path) -> None:

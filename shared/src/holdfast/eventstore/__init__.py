@@ -1,10 +1,12 @@
 """The event store: streams of events and their folded states in PostgreSQL, the one truth of the shop.
 
-async with database.transaction(deadline) as tx:
-    streams = await lock_streams(tx, [(CART, customer_id)])
+async with database.transaction(deadline, key=key) as tx:
+    streams, claim = await lock_streams_and_find_claim(tx, [(CART, customer_id)], key)
     cart = streams[CART.stream_id(customer_id)]
-    events = decide(command, cart.state)
-    await append(tx, [Append(cart, events, owner=customer_id, key=key)], metadata, recorded_at=now)
+    if claim is None:
+        events = decide(command, cart.state)
+        claims = [Claim(key, cart.stream_id, now, answer)]
+        await append(tx, [Append(cart, events, owner=customer_id)], metadata, recorded_at=now, claims=claims)
 """
 
 from holdfast.eventstore.connections import CHECKOUT_POOL, DEFAULT_POOL, PoolSettings
@@ -27,22 +29,22 @@ from holdfast.eventstore.errors import (
     outcome_of,
 )
 from holdfast.eventstore.idempotency import (
+    KEPT_FOR,
     Claim,
     answer_claim,
+    clear_spare_slot,
     find_claim,
-    insert_claim,
-    purge_claims,
+    fingerprint,
+    scoped_key,
     take_over_claim,
     try_key_lock,
 )
-from holdfast.eventstore.keys import fingerprint, recent_key, scoped_key
 from holdfast.eventstore.kinds import (
     Append,
     CommandKey,
     EventMetadata,
     Kind,
     Metadata,
-    RecentKey,
     RecordedEvent,
     Stream,
     StreamRef,
@@ -53,13 +55,20 @@ from holdfast.eventstore.outbox import requeue, requeue_kind, requeue_stream
 from holdfast.eventstore.reading import history, newest_events, streams_of_owner
 from holdfast.eventstore.slices import map_in_slices
 from holdfast.eventstore.snapshots import SNAPSHOT_EVERY, fill_snapshots, state_at
-from holdfast.eventstore.store import append, lock_streams, read_stream, read_streams
+from holdfast.eventstore.store import (
+    append,
+    lock_streams,
+    lock_streams_and_find_claim,
+    read_stream,
+    read_streams,
+)
 from holdfast.eventstore.verification import Difference, Verification, verify
 
 __all__ = [
     "CHECKOUT_POOL",
     "DEFAULT_POOL",
     "EVENT_STORE",
+    "KEPT_FOR",
     "SNAPSHOT_EVERY",
     "Append",
     "Claim",
@@ -79,7 +88,6 @@ __all__ = [
     "MigrationSet",
     "PoolExhausted",
     "PoolSettings",
-    "RecentKey",
     "RecordedEvent",
     "SnapshotMissing",
     "StatementCancelled",
@@ -95,20 +103,19 @@ __all__ = [
     "VersionConflict",
     "answer_claim",
     "append",
+    "clear_spare_slot",
     "fill_snapshots",
     "find_claim",
     "fingerprint",
     "history",
-    "insert_claim",
     "lock_streams",
+    "lock_streams_and_find_claim",
     "map_in_slices",
     "migrate",
     "newest_events",
     "outcome_of",
-    "purge_claims",
     "read_stream",
     "read_streams",
-    "recent_key",
     "requeue",
     "requeue_kind",
     "requeue_stream",

@@ -18,6 +18,7 @@ from holdfast.eventstore.connections import (
     connect,
 )
 from holdfast.eventstore.errors import DEPENDENCY, DatabaseTimeout, TransactionAborted, ValueRefused
+from holdfast.eventstore.kinds import CommandKey
 from holdfast.eventstore.translation import translated
 from holdfast.resilience.deadline import Deadline
 from holdfast.resilience.guard import Guard
@@ -73,9 +74,10 @@ class Transaction:
         """The command's tag, such as `UPDATE 3`."""
         return await self._run(self._connection.execute, query, *args)
 
-    async def begin(self) -> None:
-        """Start the transaction with its limits, in one round trip."""
-        await self._guarded(self._connection.execute("BEGIN; " + self._limits()))
+    async def begin(self, key: CommandKey | None = None) -> None:
+        """Start the transaction with its limits and wait for the lock on a key, in one round trip."""
+        lock = f"; SELECT pg_advisory_xact_lock({key.lock})" if key else ""
+        await self._guarded(self._connection.execute(f"BEGIN; {self._limits()}{lock}"))
 
     async def commit(self) -> None:
         """Raises with `committed_unknown` set when the server's answer was not seen, and `TransactionAborted` when
@@ -159,8 +161,11 @@ class Database:
         self._pools = {name: self._pool(name, each) for name, each in settings.items()}
 
     @asynccontextmanager
-    async def transaction(self, deadline: Deadline, pool: str = "default") -> AsyncIterator[Transaction]:
-        """A transaction that commits at the end of the block and rolls back on any exception out of it.
+    async def transaction(
+        self, deadline: Deadline, pool: str = "default", *, key: CommandKey | None = None
+    ) -> AsyncIterator[Transaction]:
+        """A transaction that commits at the end of the block and rolls back on any exception out of it. With `key` it
+        waits for that key's lock first and holds it to its end; raises `LockTimeout`.
 
         It is over at the deadline, with PostgreSQL paused too, and so is the block's next await of it. Raises
         `PoolExhausted`, `DatabaseUnavailable`, `DatabaseTimeout` (see `Transaction`), and what the guard raises:
@@ -173,7 +178,7 @@ class Database:
             transaction = Transaction(connection, deadline, source.dependency)
             timer = asyncio.get_running_loop().call_later(deadline.remaining_s(), transaction.time_out)
             try:
-                await transaction.begin()
+                await transaction.begin(key)
                 yield transaction
                 await transaction.commit()
             except Exception:

@@ -1,92 +1,127 @@
-"""The `idempotency` table: keys of commands that touch several streams (CORRECTNESS 1 to 4).
+"""The `idempotency` table: which command each key belongs to (CORRECTNESS 1 to 4).
 
-A claim is written in the command's own transaction, its answer when the outcome is known. Whoever works under a key
-holds `try_key_lock` first, because an INSERT that conflicts with an open claim would wait for it.
+Whoever works under a key holds its lock: `Database.transaction(…, key=…)` waits for it, `try_key_lock` does not. The
+key is then looked up by a later statement, since a statement that began before the lock was held may have a snapshot
+without the row of the command that held it before. The row is written by the `append` of its command.
 """
 
 from __future__ import annotations
 
+import hashlib
 from dataclasses import dataclass
-from datetime import datetime
-from typing import Any
+from datetime import datetime, timedelta
+from typing import Any, Final
 
+import asyncpg
 import orjson
 
 from holdfast.eventstore.database import Transaction
+from holdfast.eventstore.errors import KeyReused
+from holdfast.eventstore.kinds import CommandKey
 from holdfast.eventstore.rows import dump_json
 
-_COLUMNS = "key_hash, fingerprint, resource_id, answer, lease_until, created_at"
+KEPT_FOR: Final = timedelta(hours=24)
+# The partitions are a ring. While one is written, those of the last 24 h are it and the two before it, so the one after
+# it holds nothing that counts.
+SLOTS: Final = 4
+SLOT: Final = timedelta(hours=12)
+# A replica whose clock is ahead writes into the next slot already, so that is left alone this long before its time.
+_CLOCKS_AGREE_WITHIN: Final = timedelta(hours=1)
+
+CLAIM_COLUMNS = "key_hash, fingerprint, resource_id, answer, lease_until, claimed_at"
+FIND = """
+SELECT key_hash, fingerprint, resource_id, answer, lease_until, created_at AS claimed_at FROM idempotency
+ WHERE key_hash = $1::uuid AND created_at > now() - interval '24 hours' ORDER BY created_at DESC LIMIT 1
+"""
+
+
+def scoped_key(caller: str, operation: str, key: str) -> str:
+    """The hash of a client's key, scoped by who calls and, if not every command shares it, by the operation: 32 hex
+    digits.
+    """
+    return _digest([caller, operation, key])
+
+
+def fingerprint(request: Any) -> str:
+    """The hash of what was asked for (anything JSON can hold), whatever the order of its fields: 32 hex digits."""
+    return _digest(request)
+
+
+def _digest(content: Any) -> str:
+    return hashlib.sha256(orjson.dumps(content, option=orjson.OPT_SORT_KEYS)).hexdigest()[:32]
 
 
 @dataclass(frozen=True, slots=True)
 class Claim:
-    """A key in use: the command makes `resource_id` (an order or customer id). Without an `answer` somebody works on
-    it until `lease_until`; after that anyone may take it over."""
+    """A key and the command that it belongs to, which changed or made `resource_id` (a stream, an order, a customer).
 
-    key_hash: str
-    fingerprint: str
+    `answer` is JSON. A checkout's is None while somebody works on it, which nobody else does before `lease_until`.
+    """
+
+    key: CommandKey
     resource_id: str
-    answer: Any | None
-    lease_until: datetime
     created_at: datetime
+    answer: Any | None = None
+    lease_until: datetime | None = None
 
 
-async def try_key_lock(tx: Transaction, key_hash: str) -> bool:
+async def try_key_lock(tx: Transaction, key: CommandKey) -> bool:
     """Hold the key until the transaction ends; False at once if another transaction holds it. Never waits."""
-    held = await tx.fetchval("SELECT pg_try_advisory_xact_lock(hashtextextended($1, 0))", key_hash)
-    return bool(held)
+    return bool(await tx.fetchval("SELECT pg_try_advisory_xact_lock($1)", key.lock))
 
 
-async def find_claim(tx: Transaction, key_hash: str) -> Claim | None:
-    """The claim on a key, if there is one."""
-    row = await tx.fetchrow(f"SELECT {_COLUMNS} FROM idempotency WHERE key_hash = $1", key_hash)
-    if row is None:
+async def find_claim(tx: Transaction, key: CommandKey) -> Claim | None:
+    """The claim on a key that the transaction has locked. Raises KeyReused if the key belongs to another command."""
+    return claim_of(await tx.fetchrow(FIND, key.hash), key)
+
+
+def claim_of(row: asyncpg.Record | None, key: CommandKey) -> Claim | None:
+    """A row of CLAIM_COLUMNS, of which all are NULL if nobody claimed the key. Raises KeyReused."""
+    if row is None or row["key_hash"] is None:
         return None
+    if row["fingerprint"].hex != key.fingerprint:
+        raise KeyReused(row["resource_id"])
     answer = None if row["answer"] is None else orjson.loads(row["answer"])
-    return Claim(row["key_hash"], row["fingerprint"], row["resource_id"], answer, row["lease_until"], row["created_at"])
+    return Claim(key, row["resource_id"], row["claimed_at"], answer, row["lease_until"])
 
 
-async def insert_claim(tx: Transaction, claim: Claim) -> None:
-    """Write a new claim; its key must be locked and unclaimed (asyncpg.UniqueViolationError)."""
-    await tx.execute(
-        f"INSERT INTO idempotency ({_COLUMNS}) VALUES ($1, $2, $3, $4::text::jsonb, $5, $6)",
-        claim.key_hash,
-        claim.fingerprint,
-        claim.resource_id,
-        None if claim.answer is None else dump_json(claim.answer),
-        claim.lease_until,
-        claim.created_at,
-    )
+def slot_of(created_at: datetime) -> int:
+    """The partition of a key that was claimed then."""
+    return int(created_at.timestamp() // SLOT.total_seconds()) % SLOTS
 
 
 async def answer_claim(tx: Transaction, resource_id: str, answer: Any) -> bool:
-    """Store the answer (JSON) of the claim on `resource_id` if it has none yet. True if this call stored it."""
+    """Store the answer (JSON) of the checkout of `resource_id` if it has none yet. True if this call stored it."""
     tag = await tx.execute(
-        "UPDATE idempotency SET answer = $2::text::jsonb WHERE resource_id = $1 AND answer IS NULL",
+        "UPDATE idempotency SET answer = $2::text::jsonb "
+        "WHERE resource_id = $1 AND lease_until IS NOT NULL AND answer IS NULL",
         resource_id,
         dump_json(answer),
     )
     return tag != "UPDATE 0"
 
 
-async def take_over_claim(tx: Transaction, key_hash: str, *, now: datetime, lease_until: datetime) -> bool:
+async def take_over_claim(tx: Transaction, key: CommandKey, *, now: datetime, lease_until: datetime) -> bool:
     """Work on a claim whose lease ran out before `now`. False if it is answered, leased or gone."""
     tag = await tx.execute(
-        "UPDATE idempotency SET lease_until = $3 WHERE key_hash = $1 AND answer IS NULL AND lease_until < $2",
-        key_hash,
+        "UPDATE idempotency SET lease_until = $3 WHERE key_hash = $1::uuid AND answer IS NULL AND lease_until < $2 "
+        "AND created_at > now() - interval '24 hours'",
+        key.hash,
         now,
         lease_until,
     )
     return tag != "UPDATE 0"
 
 
-async def purge_claims(tx: Transaction, *, before: datetime, limit: int = 1000) -> int:
-    """Delete up to `limit` claims made before a time, skipping those in use. Returns how many; repeat until 0."""
-    tag = await tx.execute(
-        """DELETE FROM idempotency WHERE key_hash IN (
-               SELECT key_hash FROM idempotency WHERE created_at < $1
-                ORDER BY created_at LIMIT $2 FOR UPDATE SKIP LOCKED)""",
-        before,
-        limit,
-    )
-    return int(tag.split()[1])
+async def clear_spare_slot(tx: Transaction, now: datetime) -> int | None:
+    """Truncate the partition that is written next: every key in it is older than 24 h.
+
+    Returns its number, None if it is empty or its time is near. Raises LockTimeout.
+    """
+    spare = slot_of(now + SLOT)
+    if slot_of(now + _CLOCKS_AGREE_WITHIN) == spare:
+        return None
+    if await tx.fetchval(f"SELECT true FROM idempotency_{spare} LIMIT 1") is None:
+        return None
+    await tx.execute(f"TRUNCATE idempotency_{spare}")
+    return spare

@@ -53,20 +53,17 @@ class Kind(Generic[S, E]):
 
 @dataclass(frozen=True, slots=True)
 class CommandKey:
-    """A client's idempotency key as it is stored: hash of the scoped key, and fingerprint of the request."""
+    """A client's idempotency key as it is stored: hash of the scoped key, and fingerprint of the request. Each is 32
+    hex digits.
+    """
 
     hash: str
     fingerprint: str
 
-
-@dataclass(frozen=True, slots=True)
-class RecentKey:
-    """A key that a stream remembers: the command it belonged to ended at `version`, recorded at `recorded_at`."""
-
-    hash: str
-    fingerprint: str
-    version: int
-    recorded_at: datetime
+    @property
+    def lock(self) -> int:
+        """The number of its advisory lock, in PostgreSQL's space of 64-bit keys."""
+        return int.from_bytes(bytes.fromhex(self.hash[:16]), signed=True)
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,11 +78,9 @@ class Metadata:
 
 @dataclass(frozen=True, slots=True)
 class EventMetadata:
-    """What stands beside a recorded event. `key` is set on the last event of a keyed single-stream command,
-    `owner` on the first event of an owned stream."""
+    """What stands beside a recorded event. `owner` is set on the first event of an owned stream."""
 
     audit: Metadata
-    key: CommandKey | None = None
     owner: str | None = None
 
 
@@ -123,7 +118,6 @@ class Stream(Generic[S]):
     created_at: datetime | None
     version: int
     state: S
-    recent_keys: tuple[RecentKey, ...] = ()
 
     @property
     def identity(self) -> str:
@@ -137,13 +131,11 @@ class Stream(Generic[S]):
 
 @dataclass(frozen=True, slots=True)
 class Append:
-    """Events to add to a stream as it was read. `owner` is taken when the stream is created, and never changes;
-    `key` is the command's, for single-stream commands (others use the `idempotency` table)."""
+    """Events to add to a stream as it was read. `owner` is taken when the stream is created, and never changes."""
 
     stream: Stream[Any]
     events: Sequence[Any]
     owner: str | None = None
-    key: CommandKey | None = None
 
 
 StreamRef = tuple[Kind[Any, Any], str]

@@ -7,7 +7,6 @@ from datetime import datetime
 from typing import Any
 
 from holdfast.eventstore.database import Transaction
-from holdfast.eventstore.keys import fold_key
 from holdfast.eventstore.kinds import Kind, RecordedEvent, Stream
 from holdfast.eventstore.rows import EVENT_COLUMNS, STREAM_COLUMNS, load_event, load_stream
 from holdfast.eventstore.slices import map_in_slices
@@ -47,14 +46,13 @@ async def newest_events(tx: Transaction, stream_id: str, to_version: int, limit:
 
 
 def folded(stream: Stream[Any], event: RecordedEvent) -> Stream[Any]:
-    """The stream after its next event, with all that the event tells: state, version, keys, owner, `created_at`."""
+    """The stream after its next event, with all that the event tells: state, version, owner, `created_at`."""
     return replace(
         stream,
         owner=stream.owner if stream.exists else event.metadata.owner,
         created_at=stream.created_at or event.recorded_at,
         version=event.version,
         state=stream.kind.evolve(stream.state, stream.kind.read(event)),
-        recent_keys=fold_key(stream.recent_keys, event.metadata.key, event.version, event.recorded_at),
     )
 
 

@@ -8,10 +8,9 @@ from typing import Any
 import asyncpg
 import orjson
 
-from holdfast.eventstore.keys import load_keys
-from holdfast.eventstore.kinds import CommandKey, EventMetadata, JsonObject, Kind, Metadata, RecordedEvent, Stream
+from holdfast.eventstore.kinds import EventMetadata, JsonObject, Kind, Metadata, RecordedEvent, Stream
 
-STREAM_COLUMNS = "stream_id, kind, owner, created_at, version, state, recent_keys"
+STREAM_COLUMNS = "stream_id, kind, owner, created_at, version, state"
 EVENT_COLUMNS = "position, stream_id, version, type, schema_version, data, metadata, recorded_at"
 
 
@@ -20,8 +19,8 @@ def dump_json(value: Any) -> str:
     return orjson.dumps(value).decode()
 
 
-def dump_metadata(metadata: EventMetadata, version: int) -> JsonObject:
-    """The metadata of the event at `version`; what is None is left out."""
+def dump_metadata(metadata: EventMetadata) -> JsonObject:
+    """An event's metadata; what is None is left out."""
     audit = metadata.audit
     row: JsonObject = {
         "actor": audit.actor,
@@ -30,14 +29,11 @@ def dump_metadata(metadata: EventMetadata, version: int) -> JsonObject:
         "traceparent": audit.traceparent,
         "owner": metadata.owner,
     }
-    if key := metadata.key:
-        row["key"] = {"hash": key.hash, "fingerprint": key.fingerprint, "version": version}
     return {name: value for name, value in row.items() if value is not None}
 
 
 def load_metadata(row: JsonObject) -> EventMetadata:
-    """The reverse of `dump_metadata`."""
-    key = row.get("key")
+    """The reverse of `dump_metadata`. Older events hold their command's key as well, which is not needed any more."""
     return EventMetadata(
         Metadata(
             actor=row.get("actor"),
@@ -45,7 +41,6 @@ def load_metadata(row: JsonObject) -> EventMetadata:
             causation_id=row.get("causation_id"),
             traceparent=row.get("traceparent"),
         ),
-        key=CommandKey(key["hash"], key["fingerprint"]) if key else None,
         owner=row.get("owner"),
     )
 
@@ -74,7 +69,6 @@ def load_stream(kind: Kind[Any, Any], row: asyncpg.Record) -> Stream[Any]:
         created_at=row["created_at"],
         version=row["version"],
         state=kind.load_state(orjson.loads(row["state"])),
-        recent_keys=load_keys(orjson.loads(row["recent_keys"])),
     )
 
 

@@ -7,29 +7,37 @@ from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
 
+import asyncpg
+
 from holdfast.eventstore.database import Transaction
 from holdfast.eventstore.errors import VersionConflict
-from holdfast.eventstore.keys import dump_keys, fold_key
-from holdfast.eventstore.kinds import Append, EventMetadata, Metadata, Stream, StreamRef
+from holdfast.eventstore.idempotency import CLAIM_COLUMNS, FIND, Claim, claim_of, slot_of
+from holdfast.eventstore.kinds import Append, CommandKey, EventMetadata, Kind, Metadata, Stream, StreamRef
 from holdfast.eventstore.rows import STREAM_COLUMNS, absent, dump_json, dump_metadata, load_stream
 from holdfast.eventstore.snapshots import write_snapshots
 
-_READ = f"SELECT {STREAM_COLUMNS} FROM streams WHERE stream_id = ANY($1) ORDER BY stream_id"
+_SELECT = f"SELECT {STREAM_COLUMNS} FROM streams WHERE stream_id = ANY({{}}) ORDER BY stream_id"
+_READ = _SELECT.format("$1")
+_LOCK = _READ + " FOR UPDATE"
+# The claim on a key ($1) beside the streams ($2): one round trip less for every command.
+_LOCK_WITH_CLAIM = f"""
+WITH locked AS MATERIALIZED ({_SELECT.format("$2")} FOR UPDATE), claim AS ({FIND})
+SELECT {CLAIM_COLUMNS}, {STREAM_COLUMNS} FROM (VALUES (1)) AS one LEFT JOIN claim ON true LEFT JOIN locked ON true
+"""
 
 # An existing stream is updated only from the version that was read; one that another transaction has just created
 # conflicts likewise. Rows come in stream order, so that creating several cannot deadlock.
 _WRITE_STREAMS = """
-INSERT INTO streams AS stored (stream_id, kind, owner, created_at, version, state, recent_keys)
-SELECT u.stream_id, u.kind, u.owner, $8, u.version, u.state::jsonb, u.recent_keys::jsonb
-  FROM unnest($1::text[], $2::text[], $3::text[], $4::bigint[], $5::text[], $6::text[])
-       AS u(stream_id, kind, owner, version, state, recent_keys)
-ON CONFLICT (stream_id) DO UPDATE
-   SET version = excluded.version, state = excluded.state, recent_keys = excluded.recent_keys
- WHERE stored.version = ($7::jsonb ->> stored.stream_id)::bigint
+INSERT INTO streams AS stored (stream_id, kind, owner, created_at, version, state)
+SELECT u.stream_id, u.kind, u.owner, $7, u.version, u.state::jsonb
+  FROM unnest($1::text[], $2::text[], $3::text[], $4::bigint[], $5::text[])
+       AS u(stream_id, kind, owner, version, state)
+ON CONFLICT (stream_id) DO UPDATE SET version = excluded.version, state = excluded.state
+ WHERE stored.version = ($6::jsonb ->> stored.stream_id)::bigint
 RETURNING stream_id, xmax = 0 AS created
 """
 
-_WRITE_EVENTS = """
+_WRITTEN = """
 WITH written AS (
     INSERT INTO events (stream_id, version, type, schema_version, data, metadata, recorded_at)
     SELECT u.stream_id, u.version, u.type, u.schema_version, u.data::jsonb, u.metadata::jsonb, $7
@@ -37,9 +45,19 @@ WITH written AS (
            WITH ORDINALITY AS u(stream_id, version, type, schema_version, data, metadata, place)
      ORDER BY u.place
     RETURNING position
-)
+)"""
+_CLAIMED = """, claimed AS (
+    INSERT INTO idempotency (slot, key_hash, fingerprint, resource_id, answer, lease_until, created_at)
+    SELECT u.slot, u.key_hash, u.fingerprint, u.resource_id, u.answer::jsonb, u.lease_until, u.created_at
+      FROM unnest($8::smallint[], $9::uuid[], $10::uuid[], $11::text[], $12::text[], $13::timestamptz[],
+                  $14::timestamptz[])
+           AS u(slot, key_hash, fingerprint, resource_id, answer, lease_until, created_at)
+)"""
+_QUEUED = """
 INSERT INTO outbox (position) SELECT position FROM written ORDER BY position
 """
+_WRITE_EVENTS = _WRITTEN + _QUEUED
+_WRITE_EVENTS_AND_CLAIMS = _WRITTEN + _CLAIMED + _QUEUED
 
 
 async def read_streams(tx: Transaction, refs: Sequence[StreamRef]) -> dict[str, Stream[Any]]:
@@ -59,17 +77,37 @@ async def lock_streams(tx: Transaction, refs: Sequence[StreamRef]) -> dict[str, 
     Lock all of a transaction's streams by one call, before anything else is written. A stream that does not exist is
     not locked: two who create it race, and `append` raises `VersionConflict` for the later. Raises `LockTimeout`.
     """
-    return await _read(tx, _READ + " FOR UPDATE", refs)
+    return await _read(tx, _LOCK, refs)
+
+
+async def lock_streams_and_find_claim(
+    tx: Transaction, refs: Sequence[StreamRef], key: CommandKey | None
+) -> tuple[dict[str, Stream[Any]], Claim | None]:
+    """As `lock_streams`, and the claim on a key that the transaction has locked, in one statement.
+
+    Raises `LockTimeout`, and `KeyReused` if the key belongs to another command.
+    """
+    if key is None:
+        return await lock_streams(tx, refs), None
+    kinds = _kinds(refs)
+    rows = await tx.fetch(_LOCK_WITH_CLAIM, key.hash, list(kinds))
+    return _streams(kinds, rows), claim_of(rows[0], key)
 
 
 async def append(
-    tx: Transaction, appends: Sequence[Append], metadata: Metadata, *, recorded_at: datetime | None = None
+    tx: Transaction,
+    appends: Sequence[Append],
+    metadata: Metadata,
+    *,
+    recorded_at: datetime | None = None,
+    claims: Sequence[Claim] = (),
 ) -> dict[str, Stream[Any]]:
-    """Store events, fold them into their streams and queue them for publishing: two statements, and a third when a
-    stream reaches a snapshot.
+    """Store events and claims, fold the events into their streams and queue them for publishing: two statements, and a
+    third when a stream reaches a snapshot.
 
     Returns the changed streams by id as they are now. `recorded_at` (aware; now when None) is the time of every event
-    and the `created_at` of every new stream. Appends without events do nothing. Raises `VersionConflict` unless every
+    and the `created_at` of every new stream. Appends without events do nothing, and with none at all no key is claimed:
+    a command without effect leaves its key free (CORRECTNESS 31). Raises `VersionConflict` unless every
     stream is still as it was read, and the transaction must then end. A stream may stand in `appends` only once.
     """
     at = (recorded_at or datetime.now(UTC)).astimezone(UTC)
@@ -80,16 +118,24 @@ async def append(
     if len(changed) < len(ordered):
         raise ValueError("a stream stands twice in one append")
     await _write_streams(tx, ordered, changed, at)
-    await _write_events(tx, ordered, metadata, at)
+    await _write_events(tx, ordered, metadata, at, claims)
     await write_snapshots(tx, ordered)
     return changed
 
 
 async def _read(tx: Transaction, query: str, refs: Sequence[StreamRef]) -> dict[str, Stream[Any]]:
-    kinds = {kind.stream_id(identity): kind for kind, identity in refs}
-    rows = {row["stream_id"]: row for row in await tx.fetch(query, list(kinds))}
+    kinds = _kinds(refs)
+    return _streams(kinds, await tx.fetch(query, list(kinds)))
+
+
+def _kinds(refs: Sequence[StreamRef]) -> dict[str, Kind[Any, Any]]:
+    return {kind.stream_id(identity): kind for kind, identity in refs}
+
+
+def _streams(kinds: dict[str, Kind[Any, Any]], rows: Sequence[asyncpg.Record]) -> dict[str, Stream[Any]]:
+    found = {row["stream_id"]: row for row in rows}
     return {
-        stream_id: load_stream(kind, rows[stream_id]) if stream_id in rows else absent(kind, stream_id)
+        stream_id: load_stream(kind, found[stream_id]) if stream_id in found else absent(kind, stream_id)
         for stream_id, kind in kinds.items()
     }
 
@@ -106,7 +152,6 @@ def _folded(append: Append, at: datetime) -> Stream[Any]:
         created_at=stream.created_at or at,
         version=version,
         state=state,
-        recent_keys=fold_key(stream.recent_keys, append.key, version, at),
     )
 
 
@@ -122,7 +167,6 @@ async def _write_streams(
         [stream.owner for stream in streams],
         [stream.version for stream in streams],
         [dump_json(stream.kind.dump_state(stream.state)) for stream in streams],
-        [dump_json(dump_keys(stream.recent_keys)) for stream in streams],
         dump_json(expected),
         at,
     )
@@ -133,24 +177,33 @@ async def _write_streams(
             raise VersionConflict(stream_id, version, 0 if created.get(stream_id) else actual)
 
 
-async def _write_events(tx: Transaction, appends: Sequence[Append], metadata: Metadata, at: datetime) -> None:
-    rows = [row for each in appends for row in _event_rows(each, metadata)]
-    columns = [list(column) for column in zip(*rows, strict=True)]
-    await tx.execute(_WRITE_EVENTS, *columns, at)
+async def _write_events(
+    tx: Transaction, appends: Sequence[Append], metadata: Metadata, at: datetime, claims: Sequence[Claim]
+) -> None:
+    events = _columns([row for each in appends for row in _event_rows(each, metadata)])
+    if claims:
+        await tx.execute(_WRITE_EVENTS_AND_CLAIMS, *events, at, *_columns([_claim_row(claim) for claim in claims]))
+    else:
+        await tx.execute(_WRITE_EVENTS, *events, at)
+
+
+def _columns(rows: Sequence[tuple[Any, ...]]) -> list[list[Any]]:
+    return [list(column) for column in zip(*rows, strict=True)]
+
+
+def _claim_row(claim: Claim) -> tuple[Any, ...]:
+    answer = None if claim.answer is None else dump_json(claim.answer)
+    key, created_at = claim.key, claim.created_at
+    return slot_of(created_at), key.hash, key.fingerprint, claim.resource_id, answer, claim.lease_until, created_at
 
 
 def _event_rows(append: Append, metadata: Metadata) -> list[tuple[str, int, str, int, str, str]]:
     stream = append.stream
-    last = len(append.events) - 1
     rows = []
     for index, event in enumerate(append.events):
         version = stream.version + index + 1
         event_type, schema_version, data = stream.kind.dump_event(event)
-        beside = EventMetadata(
-            metadata,
-            key=append.key if index == last else None,
-            owner=append.owner if version == 1 else None,
-        )
-        row_metadata = dump_json(dump_metadata(beside, version))
+        beside = EventMetadata(metadata, owner=append.owner if version == 1 else None)
+        row_metadata = dump_json(dump_metadata(beside))
         rows.append((stream.stream_id, version, event_type, schema_version, dump_json(data), row_metadata))
     return rows

@@ -12,13 +12,12 @@ import orjson
 from holdfast.eventstore.connections import CLIENT_ERRORS
 from holdfast.eventstore.database import Database
 from holdfast.eventstore.errors import UnknownEventType, UpcastLoop
-from holdfast.eventstore.keys import dump_keys
 from holdfast.eventstore.kinds import Kind, RecordedEvent, Stream
 from holdfast.eventstore.reading import folded
 from holdfast.eventstore.rows import EVENT_COLUMNS, STREAM_COLUMNS, absent, load_event
 from holdfast.eventstore.translation import translated
 
-What = Literal["kind", "version", "state", "recent_keys", "owner", "created_at", "event", "stream", "snapshot"]
+What = Literal["kind", "version", "state", "owner", "created_at", "event", "stream", "snapshot"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -178,7 +177,6 @@ def _differences(row: asyncpg.Record, refolded: Stream[Any]) -> list[Difference]
         ("owner", row["owner"], refolded.owner),
         ("created_at", row["created_at"], refolded.created_at),
         ("state", orjson.loads(row["state"]), _as_stored(refolded.kind.dump_state(refolded.state))),
-        ("recent_keys", orjson.loads(row["recent_keys"]), _as_stored(dump_keys(refolded.recent_keys))),
     ]
     return [
         Difference(refolded.stream_id, what, stored, computed) for what, stored, computed in pairs if stored != computed

@@ -26,15 +26,15 @@ MaybeCaller = Annotated[Caller | None, Depends(optional_caller)]
 async def register_customer(
     body: http.NewCustomer, request: Request, caller: MaybeCaller, parts: FromParts
 ) -> Response:
-    key = _key(idempotency_key(request), body)
+    keys = _keys(idempotency_key(request), body, caller)
     registration = Registration(
         email=body.email,
         password=body.password,
         name=body.name,
         caller_id=None if caller is None else CustomerId(caller.subject),
         caller_role=None if caller is None else caller.role,
-        key=key,
-        metadata=request_metadata(None if caller is None else caller.subject, key),
+        keys=keys,
+        metadata=request_metadata(None if caller is None else caller.subject, keys[0] if keys else None),
         deadline=current().deadline,
         source=source_of(request, caller),
     )
@@ -44,13 +44,17 @@ async def register_customer(
     return command_answer(content, versions, status=201, replayed=done.replayed)
 
 
-def _key(given: str | None, body: http.NewCustomer) -> CommandKey | None:
-    """Scoped by the e-mail, for there is no caller yet; the password is no part of what was asked (CORRECTNESS 4)."""
+def _keys(given: str | None, body: http.NewCustomer, caller: Caller | None) -> list[CommandKey]:
+    """Scoped by the e-mail, for there may be no caller yet, and by the caller, so that it binds no other command of
+    theirs. The password is no part of what was asked (CORRECTNESS 4).
+    """
     if given is None:
-        return None
-    email = normal_email(body.email)
+        return []
     asked = fingerprint(["POST", "/api/customers", {"email": body.email, "name": body.name}])
-    return CommandKey(scoped_key(email, "register", given), asked)
+    hashes = [scoped_key(normal_email(body.email), "register", given)]
+    if caller is not None:
+        hashes.append(scoped_key(caller.subject, "", given))
+    return [CommandKey(each, asked) for each in hashes]
 
 
 @router.put("/api/profile")

@@ -3,10 +3,13 @@
 import re
 from collections.abc import Awaitable, Callable
 from datetime import datetime
-from typing import Annotated, Any, Final, TypeVar
+from functools import lru_cache
+from types import NoneType
+from typing import Annotated, Any, Final, TypeVar, get_args, get_type_hints
 
 import orjson
 from fastapi import Depends, Request
+from pydantic import BaseModel
 
 from command_service.adapters.turns import Source
 from command_service.domain.client_network import client_network
@@ -61,13 +64,31 @@ def time_left() -> Deadline:
 
 
 async def request_fingerprint(request: Request) -> str:
-    """The hash of method, path and body: the same for the same JSON, however it is written."""
-    raw = await request.body()
+    """The hash of method, path and body: the same for the same command, however it is written.
+
+    The body counts as its route reads it, so a default that is written out, null for one, changes nothing. Ids of
+    orders are the same in upper and lower case.
+    """
+    order_id: str = request.path_params.get("order_id", "")
+    path = request.url.path.replace(order_id, order_id.lower()) if order_id else request.url.path
+    model = _body_model(request.scope["endpoint"])
+    return fingerprint([request.method, path, None if model is None else _canonical(model, await request.body())])
+
+
+@lru_cache(maxsize=64)
+def _body_model(endpoint: Callable[..., Any]) -> type[BaseModel] | None:
+    """The model that a route's parameter `body` is read as."""
+    annotation = get_type_hints(endpoint).get("body")
+    models = [each for each in (annotation, *get_args(annotation)) if isinstance(each, type) and each is not NoneType]
+    return next((each for each in models if issubclass(each, BaseModel)), None)
+
+
+def _canonical(model: type[BaseModel], raw: bytes) -> Any:
     try:
-        body: Any = orjson.loads(raw) if raw else None
-    except orjson.JSONDecodeError:
-        body = raw.hex()  # the body's own validation will refuse it
-    return fingerprint([request.method, request.url.path, body])
+        body = model.model_validate(orjson.loads(raw or b"{}") or {})
+    except ValueError:  # of orjson or of the model: the route's own validation refuses it
+        return raw.hex()
+    return body.model_dump(mode="json", exclude_none=True, exclude_defaults=True) or None
 
 
 def request_metadata(actor: str | None, key: CommandKey | None) -> Metadata:

@@ -22,7 +22,15 @@ from command_service.domain.values import OrderId
 from command_service.handlers.requests import CommandRequest, Refused
 from command_service.handlers.settle import apply_outcome, cart_version_of
 from command_service.parts import CHECKOUT_POOL_NAME, Parts
-from holdfast.eventstore import Append, Database, Stream, Transaction, append, lock_streams, read_stream, recent_key
+from holdfast.eventstore import (
+    Append,
+    Database,
+    Stream,
+    Transaction,
+    append,
+    lock_streams,
+    lock_streams_and_find_claim,
+)
 
 log = structlog.get_logger(__name__)
 
@@ -61,7 +69,7 @@ async def cancel(parts: Parts, request: CommandRequest, order_id: OrderId, reaso
     VersionMismatch, KeyReused and the event store's errors.
     """
     deadline = request.deadline.shortened_by(_ANSWER_SHARE_MS)
-    async with parts.database.transaction(deadline, CHECKOUT_POOL_NAME) as tx:
+    async with parts.database.transaction(deadline, CHECKOUT_POOL_NAME, key=request.key) as tx:
         cancelled = await _cancel(tx, request, order_id, reason)
     order = cancelled.order
     if cancelled.void:
@@ -75,34 +83,32 @@ async def cancel(parts: Parts, request: CommandRequest, order_id: OrderId, reaso
 
 
 async def _cancel(tx: Transaction, request: CommandRequest, order_id: OrderId, reason: str) -> _Cancelled:
-    state = (found := await read_stream(tx, (ORDER, order_id))).state
-    if isinstance(state, NoOrder) or (found.owner != request.subject and request.role != "admin"):
-        raise Refused(OrderUnknown())
-    product_ids = [line.product_id for line in state.details.lines]
-    locked = await lock_streams(tx, [(ORDER, order_id), *((PRODUCT, product_id) for product_id in product_ids)])
+    locked, claim = await lock_streams_and_find_claim(tx, [(ORDER, order_id)], request.key)
     order = locked[ORDER.stream_id(order_id)]
-    cart_version = await cart_version_of(tx, found.owner or "")
-    now = request.now()
-    if request.key and recent_key(order, request.key.hash, request.key.fingerprint, now) is not None:
+    if isinstance(order.state, NoOrder) or (order.owner != request.subject and request.role != "admin"):
+        raise Refused(OrderUnknown())
+    cart_version = await cart_version_of(tx, order.owner or "")
+    if claim is not None:
         return _Cancelled(order, cart_version, replayed=True)
+    locked |= await lock_streams(tx, [(PRODUCT, line.product_id) for line in order.state.details.lines])
+    now = request.now()
     request.require_version(order)
-    products = {product_id: locked[PRODUCT.stream_id(product_id)].state for product_id in product_ids}
+    products = {line.product_id: locked[PRODUCT.stream_id(line.product_id)].state for line in order.state.details.lines}
     changes = cancel_order(order.state, order_id, products, reason)
     if not isinstance(changes, Changes):
         raise Refused(changes)
     if not changes.order:
         return _Cancelled(order, cart_version)
-    changed = await append(tx, _appends(changes, request, locked, order_id), request.metadata, recorded_at=now)
+    claims = request.claims(order.stream_id, order.version + len(changes.order), now)
+    changed = await append(tx, _appends(changes, locked, order_id), request.metadata, recorded_at=now, claims=claims)
     due_at = now + timedelta(seconds=request.deadline.at_most(_LONGEST_S).remaining_s() + _LEASE_GRACE_S)
     await payment_work.owe_void(tx, order_id, due_at, request.metadata)
     return _Cancelled(changed[order.stream_id], cart_version, void=True)
 
 
-def _appends(
-    changes: Changes, request: CommandRequest, locked: dict[str, Stream[Any]], order_id: OrderId
-) -> list[Append]:
+def _appends(changes: Changes, locked: dict[str, Stream[Any]], order_id: OrderId) -> list[Append]:
     released = [Append(locked[PRODUCT.stream_id(each)], events) for each, events in changes.products.items()]
-    return [Append(locked[ORDER.stream_id(order_id)], changes.order, key=request.key), *released]
+    return [Append(locked[ORDER.stream_id(order_id)], changes.order), *released]
 
 
 async def _void(database: Database, payments: Payments, request: CommandRequest, order: Stream[Order]) -> Stream[Order]:

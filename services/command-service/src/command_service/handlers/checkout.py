@@ -25,12 +25,10 @@ from holdfast.eventstore import (
     Claim,
     CommandKey,
     Database,
-    KeyReused,
     Stream,
     Transaction,
     append,
     find_claim,
-    insert_claim,
     lock_streams,
     read_stream,
     take_over_claim,
@@ -128,18 +126,16 @@ async def _begin(
     database: Database, request: CommandRequest, key: CommandKey, command: CheckoutCommand, deadline: Deadline
 ) -> _Begun:
     async with database.transaction(deadline.shortened_by(_ANSWER_SHARE_MS), CHECKOUT_POOL_NAME) as tx:
-        if not await try_key_lock(tx, key.hash):
+        if not await try_key_lock(tx, key):
             raise RequestInProgress
-        claim = await find_claim(tx, key.hash)
+        claim = await find_claim(tx, key)
         now = request.now()
         lease_until = now + timedelta(seconds=deadline.remaining_s() + LEASE_GRACE_S)
         if claim is None:
             return await _place(tx, request, key, command, now, lease_until)
-        if claim.fingerprint != key.fingerprint:
-            raise KeyReused(f"order-{claim.resource_id}")
         if (answer := replayed(claim)) is not None:
             return _Begun(answer, charge=False, replayed=True)
-        if not await take_over_claim(tx, key.hash, now=now, lease_until=lease_until):
+        if not await take_over_claim(tx, key, now=now, lease_until=lease_until):
             raise RequestInProgress
         return await _taken_over(tx, OrderId(claim.resource_id))
 
@@ -172,9 +168,9 @@ async def _place(
     if not isinstance(placed, PlacedOrder):
         raise Refused(placed)
     appends = appends_of(placed.changes, cart, order, products, owner=request.subject)
-    changed = await append(tx, appends, request.metadata, recorded_at=now)
+    claim = Claim(key, order_id, now, lease_until=lease_until)
+    changed = await append(tx, appends, request.metadata, recorded_at=now, claims=[claim])
     await payment_work.owe_charge(tx, order_id, command.payment_token, lease_until, request.metadata)
-    await insert_claim(tx, Claim(key.hash, key.fingerprint, order_id, None, lease_until, now))
     return _Begun(answer_of(changed[order.stream_id], changed[cart.stream_id].version), charge=True)
 
 

@@ -65,7 +65,9 @@ async def store_answer(tx: Transaction, answer: CheckoutAnswer) -> CheckoutAnswe
     """Store the answer of the order's checkout unless it has one; the one that counts: a repeat is told the same."""
     if await answer_claim(tx, answer.order_id, asdict(answer)):
         return answer
-    stored = await tx.fetchval("SELECT answer FROM idempotency WHERE resource_id = $1", answer.order_id)
+    stored = await tx.fetchval(
+        "SELECT answer FROM idempotency WHERE resource_id = $1 AND lease_until IS NOT NULL", answer.order_id
+    )
     return answer if stored is None else _loaded(orjson.loads(stored))
 
 
@@ -75,7 +77,8 @@ async def was_answered(tx: Transaction, order_id: OrderId) -> bool:
     The claim is locked, so that no answer can be stored before this transaction ends.
     """
     open_claim = await tx.fetchval(
-        "SELECT true FROM idempotency WHERE resource_id = $1 AND answer IS NULL FOR UPDATE", order_id
+        "SELECT true FROM idempotency WHERE resource_id = $1 AND lease_until IS NOT NULL AND answer IS NULL FOR UPDATE",
+        order_id,
     )
     return open_claim is None
 

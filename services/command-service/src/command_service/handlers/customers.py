@@ -1,7 +1,7 @@
 """Registration, profile and the first administrator: the customer's stream and its credentials in one transaction."""
 
 import uuid
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 
@@ -20,7 +20,7 @@ from command_service.domain.refusals import AlreadyRegistered
 from command_service.domain.values import Address, CustomerId
 from command_service.handlers.keys_at_work import RequestInProgress
 from command_service.handlers.password_check import PasswordTry, check_password
-from command_service.handlers.requests import CommandRequest, Refused, utc_now
+from command_service.handlers.requests import CommandRequest, Refused, claimed_version, utc_now
 from command_service.handlers.single_stream import Done, Target, change_stream
 from command_service.parts import Parts
 from holdfast.contracts.http import normal_email
@@ -34,7 +34,6 @@ from holdfast.eventstore import (
     VersionConflict,
     append,
     find_claim,
-    insert_claim,
     lock_streams,
     read_stream,
     try_key_lock,
@@ -51,7 +50,8 @@ _ADMIN_NAMESPACE = uuid.UUID("6f1ad0b6-6a5c-4e0e-9d4b-6f0e2f3c7a10")
 @dataclass(frozen=True, slots=True)
 class Registration:
     """Who wants to register. `caller_id` and `caller_role` are the token's, if there was one: a guest becomes this
-    customer. `key` is scoped by the e-mail, and its fingerprint leaves the password out (CORRECTNESS 4).
+    customer. `keys` are the client's key, scoped by the e-mail and then by the caller, if there is one, or none
+    without a key; their fingerprint leaves the password out (CORRECTNESS 4).
     """
 
     email: str
@@ -59,7 +59,7 @@ class Registration:
     name: str
     caller_id: CustomerId | None
     caller_role: str | None
-    key: CommandKey | None
+    keys: Sequence[CommandKey]
     metadata: Metadata
     deadline: Deadline
     source: Source
@@ -81,16 +81,16 @@ async def register(parts: Parts, registration: Registration) -> Registered:
     SignInDelayed (a repeat, after wrong passwords), BulkheadFull (too many passwords at once) and the event store's
     errors.
     """
-    if registration.key is None:
+    if not registration.keys:
         return await _register(parts, registration)
-    with parts.keys_at_work.hold(registration.key.hash):
+    with parts.keys_at_work.hold(registration.keys[0].hash):
         return await _register(parts, registration)
 
 
 async def _register(parts: Parts, registration: Registration) -> Registered:
     email = normal_email(registration.email)
     async with parts.database.transaction(registration.deadline) as tx:
-        known = await _known(tx, registration.key)
+        known = await _known(tx, registration.keys)
         if known is None:
             # Looked up before the password is hashed: that takes a place in a short queue.
             await _require_free(tx, registration, email)
@@ -118,27 +118,24 @@ async def _require_free(tx: Transaction, registration: Registration, email: str)
 
 async def _store(parts: Parts, registration: Registration, credentials: Credentials) -> Registered:
     async with parts.database.transaction(registration.deadline) as tx:
-        key = registration.key
-        if key is not None and not await try_key_lock(tx, key.hash):
-            raise RequestInProgress
-        if await _known(tx, key) is not None:
+        for key in registration.keys:
+            if not await try_key_lock(tx, key):
+                raise RequestInProgress
+        if await _known(tx, registration.keys) is not None:
             raise RequestInProgress  # stored by another replica since: the repeat will find it
         now = registration.now()
         metadata = replace(registration.metadata, actor=credentials.customer_id)
-        version = await _append_customer(tx, credentials, registration.email, registration.name, metadata, now)
+        version = await _append_customer(
+            tx, credentials, registration.email, registration.name, metadata, now, registration.keys
+        )
         await store.insert(tx, credentials)
-        if key is not None:
-            answer = {"version": version}
-            await insert_claim(tx, Claim(key.hash, key.fingerprint, credentials.customer_id, answer, now, now))
     return Registered(credentials.customer_id, credentials.role, version)
 
 
-async def _known(tx: Transaction, key: CommandKey | None) -> Claim | None:
-    """The claim of an earlier call with this key. Raises KeyReused when that was another registration."""
-    claim = None if key is None else await find_claim(tx, key.hash)
-    if claim is not None and key is not None and claim.fingerprint != key.fingerprint:
-        raise KeyReused("registration")
-    return claim
+async def _known(tx: Transaction, keys: Sequence[CommandKey]) -> Claim | None:
+    """The claim of an earlier call with this key. Raises KeyReused when that was another command."""
+    claims = [await find_claim(tx, key) for key in keys]
+    return next((claim for claim in claims if claim is not None), None)
 
 
 async def _repeated(parts: Parts, registration: Registration, claim: Claim) -> Registered:
@@ -150,11 +147,17 @@ async def _repeated(parts: Parts, registration: Registration, claim: Claim) -> R
     attempt = PasswordTry(email, registration.password, credentials, registration.source, registration.deadline)
     if not await check_password(parts, attempt) or credentials is None:
         raise KeyReused("registration")
-    return Registered(customer_id, credentials.role, claim.answer["version"] if claim.answer else 1, replayed=True)
+    return Registered(customer_id, credentials.role, claimed_version(claim), replayed=True)
 
 
 async def _append_customer(
-    tx: Transaction, credentials: Credentials, email: str, name: str, metadata: Metadata, now: datetime
+    tx: Transaction,
+    credentials: Credentials,
+    email: str,
+    name: str,
+    metadata: Metadata,
+    now: datetime,
+    keys: Sequence[CommandKey] = (),
 ) -> int:
     customer_id = credentials.customer_id
     stream_id = CUSTOMER.stream_id(customer_id)
@@ -162,8 +165,10 @@ async def _append_customer(
     decision = customer.decide(Register(email, name, credentials.role), stream.state)
     if not isinstance(decision, tuple):
         raise Refused(decision)
-    changes = [Append(stream, decision, owner=customer_id)]
-    return (await append(tx, changes, metadata, recorded_at=now))[stream_id].version
+    version = stream.version + len(decision)
+    claims = [Claim(key, customer_id, now, {"version": version}) for key in keys]
+    await append(tx, [Append(stream, decision, owner=customer_id)], metadata, recorded_at=now, claims=claims)
+    return version
 
 
 async def update_profile(parts: Parts, request: CommandRequest, name: str, email: str, address: Address | None) -> Done:

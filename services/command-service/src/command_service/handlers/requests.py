@@ -7,7 +7,7 @@ from typing import Any
 
 from command_service.domain.refusals import Refusal
 from holdfast.contracts.inputs import IfMatch
-from holdfast.eventstore import CommandKey, Metadata, Stream
+from holdfast.eventstore import Claim, CommandKey, Metadata, Stream
 from holdfast.resilience.deadline import Deadline
 
 
@@ -53,3 +53,13 @@ class CommandRequest:
         """Raises VersionMismatch unless the stream is at the version that the caller expects, if they expect one."""
         if self.if_match is not None and not self.if_match.matches(stream.version):
             raise VersionMismatch(stream.stream_id, self.if_match, stream.version)
+
+    def claims(self, resource_id: str, version: int, at: datetime) -> list[Claim]:
+        """What binds the key, if there is one, to a command that brings the resource's stream to this version."""
+        return [Claim(self.key, resource_id, at, {"version": version})] if self.key else []
+
+
+def claimed_version(claim: Claim) -> int:
+    """The version that the first call with a key reached. Only for claims that `CommandRequest.claims` made."""
+    assert claim.answer is not None
+    return int(claim.answer["version"])

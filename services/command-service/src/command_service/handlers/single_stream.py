@@ -1,6 +1,7 @@
 """The one way in which a command changes one stream: one transaction, locked, deduplicated, decided, appended.
 
-Its key is remembered by the stream itself (CORRECTNESS 1), so a repeat answers the version that the first call reached.
+Its key is bound to it in the same transaction (CORRECTNESS 1), so a repeat answers the version that the first call
+reached.
 """
 
 from collections.abc import Awaitable, Callable, Sequence
@@ -8,7 +9,7 @@ from dataclasses import dataclass
 from typing import Any, Generic, TypeVar
 
 from command_service.domain.refusals import Refusal
-from command_service.handlers.requests import CommandRequest, Refused
+from command_service.handlers.requests import CommandRequest, Refused, claimed_version
 from holdfast.eventstore import (
     Append,
     Database,
@@ -17,8 +18,7 @@ from holdfast.eventstore import (
     Transaction,
     VersionConflict,
     append,
-    lock_streams,
-    recent_key,
+    lock_streams_and_find_claim,
 )
 
 S = TypeVar("S")
@@ -55,7 +55,7 @@ async def change_stream(
     precondition: Precondition | None = None,
 ) -> Done:
     """Apply `decide` to the stream and store what it yields; a command that yields nothing answers the present version.
-    Its key is not remembered then, for there is no event to carry it: a repeat is decided anew.
+    Its key stays free then: a repeat is decided anew.
 
     Raises Refused, VersionMismatch (If-Match), KeyReused, and the event store's errors; nothing happened then, but for
     `committed_unknown`. Two commands that create the stream at once: the later is tried once more, on what is there.
@@ -73,21 +73,22 @@ async def _attempt(
     decide: Callable[[S], Sequence[E] | Refusal],
     precondition: Precondition | None,
 ) -> Done:
-    async with database.transaction(request.deadline) as tx:
-        locked = await lock_streams(tx, [(target.kind, target.identity)])
+    async with database.transaction(request.deadline, key=request.key) as tx:
+        refs = [(target.kind, target.identity)]
+        locked, claim = await lock_streams_and_find_claim(tx, refs, request.key)
         stream = locked[target.kind.stream_id(target.identity)]
+        if claim is not None:
+            return Done(stream.stream_id, claimed_version(claim), replayed=True)
         now = request.now()
-        if request.key is not None:
-            reached = recent_key(stream, request.key.hash, request.key.fingerprint, now)
-            if reached is not None:
-                return Done(stream.stream_id, reached, replayed=True)
         if stream.exists:
             request.require_version(stream)
         events = await _decided(tx, stream, decide, precondition)
         request.require_version(stream)  # of an absent stream: what is unknown is said to be unknown first
-        changes = [Append(stream, events, owner=target.owner, key=request.key)]
-        changed = await append(tx, changes, request.metadata, recorded_at=now)
-    return Done(stream.stream_id, changed.get(stream.stream_id, stream).version)
+        version = stream.version + len(events)
+        changes = [Append(stream, events, owner=target.owner)]
+        claims = request.claims(stream.stream_id, version, now)
+        await append(tx, changes, request.metadata, recorded_at=now, claims=claims)
+    return Done(stream.stream_id, version)
 
 
 async def _decided(
