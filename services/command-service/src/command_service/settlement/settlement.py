@@ -66,10 +66,10 @@ class Settlement:
         settled = await asyncio.gather(*(self._settle(work) for work in claimed))
         return len(claimed), sum(settled)
 
-    async def clear_old_keys(self) -> int | None:
+    async def clear_old_keys(self, now: datetime | None = None) -> int | None:
         """Truncate the idempotency keys older than 24 h. Returns their partition, None without any."""
         async with self._database.transaction(Deadline.after(_CLEAR_S)) as tx:
-            return await clear_spare_slot(tx, datetime.now(UTC))
+            return await clear_spare_slot(tx, now or datetime.now(UTC))
 
     async def _settle_all_due(self) -> None:
         # Goes on while it gets anywhere; with the ledger away it pauses, instead of spinning over the rows. What an
