@@ -1,7 +1,7 @@
 """The `idempotency` table: which command each key belongs to (CORRECTNESS 1 to 4).
 
-Whoever works under a key holds its lock: `Database.transaction(…, key=…)` waits for it, `try_key_lock` does not. The
-key is then looked up by a later statement, since a statement that began before the lock was held may have a snapshot
+A command holds the lock of its key: `Database.transaction(…, key=…)` waits for it, `try_key_lock` does not. The key is
+then looked up by a later statement, since a statement that began before the lock was held may have a snapshot
 without the row of the command that held it before. The row is written by the `append` of its command.
 """
 
@@ -28,10 +28,11 @@ SLOT: Final = timedelta(hours=12)
 # A replica whose clock is ahead writes into the next slot already, so that is left alone this long before its time.
 _CLOCKS_AGREE_WITHIN: Final = timedelta(hours=1)
 
+_YOUNG = f"created_at > now() - interval '{KEPT_FOR // timedelta(hours=1)} hours'"
 CLAIM_COLUMNS = "key_hash, fingerprint, resource_id, answer, lease_until, claimed_at"
-FIND = """
+FIND = f"""
 SELECT key_hash, fingerprint, resource_id, answer, lease_until, created_at AS claimed_at FROM idempotency
- WHERE key_hash = $1::uuid AND created_at > now() - interval '24 hours' ORDER BY created_at DESC LIMIT 1
+ WHERE key_hash = $1::uuid AND {_YOUNG} ORDER BY created_at DESC LIMIT 1
 """
 
 
@@ -55,7 +56,7 @@ def _digest(content: Any) -> str:
 class Claim:
     """A key and the command that it belongs to, which changed or made `resource_id` (a stream, an order, a customer).
 
-    `answer` is JSON. A checkout's is None while somebody works on it, which nobody else does before `lease_until`.
+    `answer` is JSON. It is None while a checkout is under way, which no other call takes over before `lease_until`.
     """
 
     key: CommandKey
@@ -76,7 +77,7 @@ async def find_claim(tx: Transaction, key: CommandKey) -> Claim | None:
 
 
 def claim_of(row: asyncpg.Record | None, key: CommandKey) -> Claim | None:
-    """A row of CLAIM_COLUMNS, of which all are NULL if nobody claimed the key. Raises KeyReused."""
+    """A row of CLAIM_COLUMNS, all of them NULL if the key is free. Raises KeyReused."""
     if row is None or row["key_hash"] is None:
         return None
     if row["fingerprint"].hex != key.fingerprint:
@@ -104,8 +105,8 @@ async def answer_claim(tx: Transaction, resource_id: str, answer: Any) -> bool:
 async def take_over_claim(tx: Transaction, key: CommandKey, *, now: datetime, lease_until: datetime) -> bool:
     """Work on a claim whose lease ran out before `now`. False if it is answered, leased or gone."""
     tag = await tx.execute(
-        "UPDATE idempotency SET lease_until = $3 WHERE key_hash = $1::uuid AND answer IS NULL AND lease_until < $2 "
-        "AND created_at > now() - interval '24 hours'",
+        "UPDATE idempotency SET lease_until = $3 "
+        f"WHERE key_hash = $1::uuid AND {_YOUNG} AND answer IS NULL AND lease_until < $2",
         key.hash,
         now,
         lease_until,

@@ -74,8 +74,9 @@ async def read_stream(tx: Transaction, ref: StreamRef) -> Stream[Any]:
 async def lock_streams(tx: Transaction, refs: Sequence[StreamRef]) -> dict[str, Stream[Any]]:
     """Streams by stream id, locked until the transaction ends, in the order of their ids (CORRECTNESS 5).
 
-    Lock all of a transaction's streams by one call, before anything else is written. A stream that does not exist is
-    not locked: two who create it race, and `append` raises `VersionConflict` for the later. Raises `LockTimeout`.
+    Lock a transaction's streams before anything is written; several calls keep the order of the ids as well. A stream
+    that does not exist is not locked: two who create it race, and `append` raises `VersionConflict` for the later.
+    Raises `LockTimeout`.
     """
     return await _read(tx, _LOCK, refs)
 

@@ -4,7 +4,6 @@ import re
 from collections.abc import Awaitable, Callable
 from datetime import datetime
 from functools import lru_cache
-from types import NoneType
 from typing import Annotated, Any, Final, TypeVar, get_args, get_type_hints
 
 import orjson
@@ -79,8 +78,8 @@ async def request_fingerprint(request: Request) -> str:
 def _body_model(endpoint: Callable[..., Any]) -> type[BaseModel] | None:
     """The model that a route's parameter `body` is read as."""
     annotation = get_type_hints(endpoint).get("body")
-    models = [each for each in (annotation, *get_args(annotation)) if isinstance(each, type) and each is not NoneType]
-    return next((each for each in models if issubclass(each, BaseModel)), None)
+    types = [each for each in (annotation, *get_args(annotation)) if isinstance(each, type)]  # of `Model | None`, both
+    return next((each for each in types if issubclass(each, BaseModel)), None)
 
 
 def _canonical(model: type[BaseModel], raw: bytes) -> Any:

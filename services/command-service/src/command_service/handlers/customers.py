@@ -20,7 +20,7 @@ from command_service.domain.refusals import AlreadyRegistered
 from command_service.domain.values import Address, CustomerId
 from command_service.handlers.keys_at_work import RequestInProgress
 from command_service.handlers.password_check import PasswordTry, check_password
-from command_service.handlers.requests import CommandRequest, Refused, claimed_version, utc_now
+from command_service.handlers.requests import CommandRequest, Refused, claimed_version, claims_of, utc_now
 from command_service.handlers.single_stream import Done, Target, change_stream
 from command_service.parts import Parts
 from holdfast.contracts.http import normal_email
@@ -166,7 +166,7 @@ async def _append_customer(
     if not isinstance(decision, tuple):
         raise Refused(decision)
     version = stream.version + len(decision)
-    claims = [Claim(key, customer_id, now, {"version": version}) for key in keys]
+    claims = claims_of(keys, customer_id, version, now)
     await append(tx, [Append(stream, decision, owner=customer_id)], metadata, recorded_at=now, claims=claims)
     return version
 

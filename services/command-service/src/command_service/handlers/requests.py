@@ -1,6 +1,6 @@
 """What every command carries beside its content, and how a handler refuses it."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any
@@ -56,10 +56,15 @@ class CommandRequest:
 
     def claims(self, resource_id: str, version: int, at: datetime) -> list[Claim]:
         """What binds the key, if there is one, to a command that brings the resource's stream to this version."""
-        return [Claim(self.key, resource_id, at, {"version": version})] if self.key else []
+        return claims_of([self.key] if self.key else [], resource_id, version, at)
+
+
+def claims_of(keys: Sequence[CommandKey], resource_id: str, version: int, at: datetime) -> list[Claim]:
+    """What binds these keys to a command that brings the resource's stream to this version."""
+    return [Claim(key, resource_id, at, {"version": version}) for key in keys]
 
 
 def claimed_version(claim: Claim) -> int:
-    """The version that the first call with a key reached. Only for claims that `CommandRequest.claims` made."""
+    """The version that the first call with a key reached. Only for claims that `claims_of` made."""
     assert claim.answer is not None
     return int(claim.answer["version"])

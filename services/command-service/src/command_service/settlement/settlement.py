@@ -27,7 +27,7 @@ from holdfast.service.context import RequestContext, child_traceparent, enter
 
 log = structlog.get_logger(__name__)
 
-_STATEMENT_S: Final = 2.0  # for claiming and counting: nobody waits for them
+_STATEMENT_S: Final = 2.0  # for claiming and counting, which no caller waits for
 _CLEAR_S: Final = 0.2  # to truncate old keys: commands wait behind the truncation while it waits for others
 _CLEAR_EVERY_S: Final = 60.0
 _COUNT_EVERY_S: Final = 2.0

@@ -103,7 +103,7 @@ class ClassTime:
         self._others_called_s = self._clock.now()
 
     def charge(self, *, modest: bool) -> Charge | None:
-        """For a call, from an address that makes few; None while nobody else calls."""
+        """For a call. `modest`: from an address with few. None while no caller outside the class calls."""
         if self._clock.now() - self._others_called_s > OTHERS_GONE_S:
             return None
         return Charge(self._name, self._account, LONGEST_OVERDRAFT_S if modest else 0.0)
