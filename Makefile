@@ -21,8 +21,8 @@ $(error ON is local or docker, not "$(ON)")
 endif
 
 # Deadlines of tens of milliseconds are tested in real time, so a test that fails is tried once more and reported as
-# rerun: on a busy machine one late wake-up is no finding, twice in a row is.
-AGAIN := --reruns 1 -rR
+# rerun: on a busy machine one late wake-up is no finding, twice in a row is. The slowest ten of each part are listed.
+AGAIN := --reruns 1 -rR --durations 10
 # Whatever hangs, each part ends: interrupted, so that pytest tells what ran, then killed.
 BOUNDED := timeout --foreground --signal=INT --kill-after=60
 

@@ -13,12 +13,29 @@ if [[ $engine_ran == no ]] && ! command -v apt-get >/dev/null; then skip "no Doc
 
 log=$(mktemp)
 export COMPOSE_PROJECT_NAME=holdfast-check
+# Takes the project's containers and volumes away. An engine that does not answer gets a minute.
+take_down() {
+  timeout --kill-after=5 60 docker compose --profile tools --profile observability \
+    down --volumes --remove-orphans --timeout 5 >/dev/null 2>&1 || true
+}
+
+# Ends the engine that this check started: asks, and kills it after 20 s.
+end_engine() {
+  local engine
+  engine=$(</var/run/docker.pid)
+  kill "$engine" 2>/dev/null || return 0
+  for _ in $(seq 100); do [[ -d /proc/$engine ]] || return 0; sleep 0.2; done
+  echo "the engine did not end within 20 s, so it is killed"
+  kill -KILL "$engine" 2>/dev/null || true
+}
+
 finish() {
   local code=$?
-  docker compose --profile tools --profile observability down --volumes --remove-orphans --timeout 5 >/dev/null 2>&1 || true
+  echo "$(date +%T)  taking the containers down"
+  take_down
   if [[ $engine_ran == no && -f /var/run/docker.pid ]]; then
-    kill "$(</var/run/docker.pid)" 2>/dev/null || true
-    for _ in $(seq 100); do [[ -f /var/run/docker.pid ]] || break; sleep 0.2; done
+    echo "$(date +%T)  ending the engine"
+    end_engine
   fi
   rm -f "$log"
   exit "$code"
@@ -56,6 +73,9 @@ PYTHON
 held=$(holders)
 if [[ -n $held ]]; then echo "$held"; exit 1; fi
 
+# An earlier check that was killed has left its volumes: its orders have sold the stock that this one's orders need.
+take_down
+
 for try in 1 2; do
   echo "docker compose up --build --wait --wait-timeout 300"
   if docker compose up --build --wait --wait-timeout 300 >"$log" 2>&1; then break; fi
@@ -70,7 +90,7 @@ for try in 1 2; do
   docker compose down --timeout 5 >/dev/null 2>&1
 done
 # Every container is killed in turn here while real orders come; the audit has to find nothing.
-.venv/bin/pytest --reruns 1 -rR tests/compose/test_compose.py
+timeout --foreground --signal=INT --kill-after=60 1200 .venv/bin/pytest --reruns 1 -rR tests/compose/test_compose.py
 
 # One `docker kill` under load, judged.
 tools/judged.sh command-replica-killed --on docker --capacity 80

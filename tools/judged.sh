@@ -24,7 +24,8 @@ PYTHON
 code=0
 for try in 1 2; do
   code=0
-  .venv/bin/holdfast-chaos ${names[@]+"${names[@]}"} --quick --reports "$reports/$try" "$@" || code=$?
+  timeout --foreground --signal=INT --kill-after=120 1200 \
+    .venv/bin/holdfast-chaos ${names[@]+"${names[@]}"} --quick --reports "$reports/$try" "$@" || code=$?
   [[ $code == 1 ]] || break
   mapfile -t again < <(failed "$reports/$try")
   [[ ${#again[@]} == 0 ]] || names=("${again[@]}")  # none: what failed is the runs of a row together
