@@ -15,7 +15,8 @@ import pytest
 from httpx_aiohttp import AiohttpTransport
 
 from holdfast.resilience.protections import ALL, NAIVE_ATTEMPTS
-from holdfast.service.tokens import DEMO_PRIVATE_KEY, TokenSigner
+from holdfast.service.keys import DEMO_PRIVATE_KEY
+from holdfast.service.tokens import TokenSigner
 from holdfast.testing.processes import ServiceProcess, free_port
 
 ADMIN = TokenSigner(DEMO_PRIVATE_KEY).sign("0193f0a0-0000-7000-8000-000000000001", "admin", datetime.now(UTC))[0]

@@ -8,7 +8,8 @@ from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 
 from contract import PASSWORD, Client, bought, eventually, new_product
-from holdfast.service.tokens import DEMO_PRIVATE_KEY, Role, TokenSigner
+from holdfast.service.keys import DEMO_PRIVATE_KEY
+from holdfast.service.tokens import Role, TokenSigner
 from hostile_requests.answers import code_of, faults, is_busy, is_rate_limited, problem_faults
 from hostile_requests.examples import Example
 from hostile_requests.exchange import NoAnswer, Response, exchange, sources

@@ -17,7 +17,8 @@ from gateway.__main__ import KEEP_ALIVE_S
 from gateway.bootstrap import build
 from gateway.settings import GatewaySettings
 from holdfast.service.app import make_server
-from holdfast.service.tokens import DEMO_PRIVATE_KEY, Role, TokenSigner
+from holdfast.service.keys import DEMO_PRIVATE_KEY
+from holdfast.service.tokens import Role, TokenSigner
 
 GUEST_ID = "0193f0a0-0000-7000-8000-000000000001"
 ORDER_ID = "0193f0a0-0000-7000-8000-0000000000aa"

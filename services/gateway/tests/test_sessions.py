@@ -6,7 +6,8 @@ from uuid import UUID
 
 import pytest
 
-from holdfast.service.tokens import DEMO_PUBLIC_KEY, TokenVerifier
+from holdfast.service.keys import DEMO_PUBLIC_KEY
+from holdfast.service.tokens import TokenVerifier
 
 CREDENTIALS = {"email": "ann@example.org", "password": "correct horse"}
 NEW_CUSTOMER = CREDENTIALS | {"name": "Ann"}

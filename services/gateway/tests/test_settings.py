@@ -16,7 +16,7 @@ from holdfast.service.settings import load
 _KEY = Ed25519PrivateKey.generate()
 PRIVATE = _KEY.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()).decode()
 PUBLIC = _KEY.public_key().public_bytes(Encoding.PEM, PublicFormat.SubjectPublicKeyInfo).decode()
-OWN = {"TOKEN_PRIVATE_KEY": PRIVATE, "TOKEN_PUBLIC_KEY": PUBLIC, "ADMIN_PASSWORD": "a password of our own"}
+OWN = {"TOKEN_PRIVATE_KEY": PRIVATE, "TOKEN_PUBLIC_KEY": PUBLIC}
 
 
 @pytest.mark.parametrize(
@@ -24,7 +24,6 @@ OWN = {"TOKEN_PRIVATE_KEY": PRIVATE, "TOKEN_PUBLIC_KEY": PUBLIC, "ADMIN_PASSWORD
     [
         ({"MODE": "production"}, "TOKEN_PUBLIC_KEY"),
         ({"MODE": "production", "TOKEN_PUBLIC_KEY": PUBLIC}, "TOKEN_PRIVATE_KEY"),
-        ({"MODE": "production", "TOKEN_PUBLIC_KEY": PUBLIC, "TOKEN_PRIVATE_KEY": PRIVATE}, "ADMIN_PASSWORD"),
         ({"MODE": "test"}, "MODE"),
         ({"PORT": "0"}, "PORT"),
         ({"TOKEN_PRIVATE_KEY": "no key"}, "TOKEN_PRIVATE_KEY"),
@@ -60,7 +59,7 @@ def test_the_process_itself_ends_with_that_line_and_code_2() -> None:
     assert ended.stderr.count("\n") == 1
 
 
-def test_production_starts_with_keys_and_a_password_of_its_own(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_production_starts_with_keys_of_its_own(monkeypatch: pytest.MonkeyPatch) -> None:
     for name, value in (OWN | {"MODE": "production"}).items():
         monkeypatch.setenv(name, value)
     assert build(load(GatewaySettings)).title == "Holdfast"

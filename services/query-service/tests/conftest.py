@@ -13,7 +13,8 @@ import pytest
 
 from holdfast.contracts import documents
 from holdfast.contracts.messages import PARTITIONS, TOPICS, rfc3339
-from holdfast.service.tokens import DEMO_PRIVATE_KEY, TokenSigner
+from holdfast.service.keys import DEMO_PRIVATE_KEY
+from holdfast.service.tokens import TokenSigner
 from holdfast.testing import stores
 from holdfast.testing.link import Link
 from query_service.bootstrap import opened

@@ -14,8 +14,9 @@ from holdfast.resilience.errors import BulkheadFull, DependencyUnavailable
 from holdfast.service.app import create_app
 from holdfast.service.auth import admin_caller, any_caller
 from holdfast.service.context import current
+from holdfast.service.keys import DEMO_PRIVATE_KEY
 from holdfast.service.settings import ServiceSettings
-from holdfast.service.tokens import DEMO_PRIVATE_KEY, Caller, Role, TokenSigner
+from holdfast.service.tokens import Caller, Role, TokenSigner
 
 router = APIRouter()
 

@@ -14,8 +14,9 @@ from fastapi import APIRouter
 from holdfast.resilience.protections import ALL, PROTECTIONS
 from holdfast.service.app import create_app, make_server
 from holdfast.service.context import current
+from holdfast.service.keys import DEMO_PRIVATE_KEY
 from holdfast.service.settings import ServiceSettings, load
-from holdfast.service.tokens import DEMO_PRIVATE_KEY, Role, TokenSigner
+from holdfast.service.tokens import Role, TokenSigner
 
 router = APIRouter()
 SwitchOff = Callable[..., None]

@@ -9,7 +9,8 @@ import httpx
 from command_service.testing.service import Someone
 from command_service.testing.shop import Shop
 from holdfast.resilience.protections import ALL
-from holdfast.service.tokens import DEMO_PRIVATE_KEY, TokenSigner
+from holdfast.service.keys import DEMO_PRIVATE_KEY
+from holdfast.service.tokens import TokenSigner
 
 VISA = {"payment_token": "tok_visa"}
 SwitchOff = Callable[..., None]

@@ -41,8 +41,9 @@ from holdfast.resilience.dependencies import Dependencies
 from holdfast.resilience.settings import ADMISSION, QUERY_CLIENT, ClientSettings, RateSettings
 from holdfast.service.app import Lifespan, create_app, make_verifier
 from holdfast.service.health import Health, Readiness
+from holdfast.service.keys import KeyInvalid
 from holdfast.service.settings import refuse_start
-from holdfast.service.tokens import KeyInvalid, TokenInvalid, TokenSigner, TokenVerifier
+from holdfast.service.tokens import TokenInvalid, TokenSigner, TokenVerifier
 
 log = structlog.get_logger(__name__)
 

@@ -7,8 +7,8 @@ from pydantic import AfterValidator, Field
 
 from holdfast.resilience import settings as start
 from holdfast.resilience.addresses import parse_urls
+from holdfast.service.keys import DEMO_PRIVATE_KEY
 from holdfast.service.settings import ServiceSettings, listed
-from holdfast.service.tokens import DEMO_PRIVATE_KEY
 
 _ORIGIN: Final = re.compile(r"https?://[A-Za-z0-9.\[\]:-]{1,255}")
 
@@ -56,9 +56,6 @@ class GatewaySettings(ServiceSettings):
         "", description="name=url of each process whose /status is shown, comma-separated"
     )
     token_private_key: str = Field(DEMO_PRIVATE_KEY, repr=False, description="Ed25519, PEM: signs the callers' tokens")
-    admin_password: str = Field(
-        "holdfast-admin", repr=False, description="command-service's; only checked here, in production mode"
-    )
 
     rate_per_s: float = Field(start.TOKEN_RATE.per_s, gt=0, description="requests a second and token in the long run")
     rate_burst: int = Field(start.TOKEN_RATE.burst, ge=1, description="requests of one token at once")

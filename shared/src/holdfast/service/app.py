@@ -23,12 +23,13 @@ from holdfast.resilience.settings import RateSettings
 from holdfast.service import problems
 from holdfast.service.connections import ConnectionLimits, ConnectionTable
 from holdfast.service.health import Health, health_router
+from holdfast.service.keys import KeyInvalid
 from holdfast.service.logs import configure
 from holdfast.service.middleware import BodyMiddleware, RequestMetrics, RequestMiddleware
 from holdfast.service.protocol import BoundedProtocol
 from holdfast.service.settings import ServiceSettings, listed, refuse_start
 from holdfast.service.switches import switches_router
-from holdfast.service.tokens import KeyInvalid, TokenVerifier
+from holdfast.service.tokens import TokenVerifier
 
 log = structlog.get_logger(__name__)
 # An internal hop without a header gets the longest deadline that any public call has, and some.

@@ -1,18 +1,22 @@
 """The settings that every process shares, and how a wrong one stops the start."""
 
 import ipaddress
+import os
 import socket
 import sys
-from typing import Annotated, Literal, NoReturn, TypeVar
+from collections.abc import Callable, Mapping
+from typing import Annotated, Final, Literal, NoReturn, TypeVar
+from urllib.parse import parse_qs, unquote, urlsplit
 
 from pydantic import AfterValidator, Field, ValidationError
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from holdfast.resilience.protections import ALL, Protection, parse_protections
 from holdfast.resilience.settings import REFUSAL_RATE
-from holdfast.service.tokens import DEMO_PRIVATE_KEY, DEMO_PUBLIC_KEY
+from holdfast.service.keys import DEMO_CHECKPOINT_PRIVATE_KEY, DEMO_PRIVATE_KEY, DEMO_PUBLIC_KEY, key_bytes
 
 Mode = Literal["demo", "production"]
+B = TypeVar("B", bound=BaseSettings)
 S = TypeVar("S", bound="ServiceSettings")
 
 
@@ -92,24 +96,54 @@ def refuse_start(message: str) -> NoReturn:
 
 def load(settings: type[S]) -> S:
     """Read the settings, or end the process with one line that names the wrong variable."""
-    try:
-        loaded = settings()
-    except ValidationError as error:
-        first = error.errors()[0]
-        name = "_".join(str(part) for part in first["loc"]).upper() or "settings"
-        refuse_start(f"{name}: {first['msg']}")
+    loaded = read(settings)
     if loaded.mode == "production":
         refuse_demo_secrets(loaded)
     return loaded
 
 
+def read(settings: type[B]) -> B:
+    """Settings from environment variables, else from files of their names in the directory SECRETS_DIR.
+
+    Ends the process with one line that names what is wrong.
+    """
+    directory = os.environ.get("SECRETS_DIR")
+    if directory and not os.path.isdir(directory):
+        refuse_start(f"SECRETS_DIR: {directory} is not a directory")
+    try:
+        return settings(_secrets_dir=directory or None)
+    except ValidationError as error:
+        first = error.errors()[0]
+        name = "_".join(str(part) for part in first["loc"]).upper() or "settings"
+        refuse_start(f"{name}: {first['msg']}")
+    except OSError as error:
+        refuse_start(f"SECRETS_DIR: {error.filename} cannot be read: {error.strerror}")
+
+
 def refuse_demo_secrets(settings: ServiceSettings) -> None:
-    """In production mode end the start when a demo key or the demo password is in use."""
-    demo = {
-        "TOKEN_PUBLIC_KEY": (getattr(settings, "token_public_key", None), DEMO_PUBLIC_KEY),
-        "TOKEN_PRIVATE_KEY": (getattr(settings, "token_private_key", None), DEMO_PRIVATE_KEY),
-        "ADMIN_PASSWORD": (getattr(settings, "admin_password", None), "holdfast-admin"),
-    }
-    for name, (value, demo_value) in demo.items():
-        if value is not None and value.strip() == demo_value.strip():
-            refuse_start(f"{name}: the demo value is not allowed in production mode, set your own")
+    """In production mode end the start when a demo key, password or DSN is in use."""
+    for name, secret in _SECRETS.items():
+        value = getattr(settings, name, None)
+        if value is not None and secret(value) in _DEMO_SECRETS:
+            refuse_start(f"{name.upper()}: the demo value is not allowed in production mode, set your own")
+
+
+def _dsn_password(dsn: str) -> str:
+    parts = urlsplit(dsn)
+    return unquote(parts.password or "") or parse_qs(parts.query).get("password", [""])[-1]
+
+
+_SECRETS: Final[Mapping[str, Callable[[str], str]]] = {
+    "token_public_key": key_bytes,
+    "token_private_key": key_bytes,
+    "checkpoint_private_key": key_bytes,
+    "admin_password": str.strip,
+    "postgres_dsn": _dsn_password,
+    "postgres_owner_dsn": _dsn_password,
+}
+"""What is secret in a setting, however it is written."""
+
+_DEMO_SECRETS: Final = {
+    *(key_bytes(key) for key in (DEMO_PUBLIC_KEY, DEMO_PRIVATE_KEY, DEMO_CHECKPOINT_PRIVATE_KEY)),
+    *("holdfast-admin", "holdfast", "holdfast-service"),
+}

@@ -6,8 +6,8 @@ from datetime import UTC, datetime, timedelta
 from typing import Final, Literal, cast, get_args
 
 import jwt
-from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
-from cryptography.hazmat.primitives.serialization import load_pem_private_key, load_pem_public_key
+
+from holdfast.service.keys import private_key, public_key
 
 Role = Literal["guest", "customer", "admin"]
 LIFETIMES: Final = {
@@ -17,16 +17,6 @@ LIFETIMES: Final = {
 }
 _ALGORITHM: Final = "EdDSA"
 
-# The demo pair, published here on purpose: production mode refuses it.
-DEMO_PRIVATE_KEY: Final = """-----BEGIN PRIVATE KEY-----
-MC4CAQAwBQYDK2VwBCIEICfYOqEmXqt3LhSfn7+Upn1f4i3gpg4VsZSdLfnHXCkk
------END PRIVATE KEY-----
-"""
-DEMO_PUBLIC_KEY: Final = """-----BEGIN PUBLIC KEY-----
-MCowBQYDK2VwAyEAeA/GgWLx8zFADzg3V+iG8y5bL/9Ye7nXVGxi1pqbMOY=
------END PUBLIC KEY-----
-"""
-
 
 class TokenInvalid(Exception):
     """A token that is malformed, expired, or signed by someone else. Field: `reason`."""
@@ -34,10 +24,6 @@ class TokenInvalid(Exception):
     def __init__(self, reason: str) -> None:
         super().__init__(reason)
         self.reason = reason
-
-
-class KeyInvalid(ValueError):
-    """A key that is no Ed25519 key in PEM."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,13 +43,7 @@ class TokenSigner:
     """Signs tokens. Raises KeyInvalid for a key that is no Ed25519 private key."""
 
     def __init__(self, private_key_pem: str) -> None:
-        try:
-            key = load_pem_private_key(_pem(private_key_pem), password=None)
-        except ValueError as error:
-            raise KeyInvalid("not a PEM private key") from error
-        if not isinstance(key, Ed25519PrivateKey):
-            raise KeyInvalid("not an Ed25519 private key")
-        self._key = key
+        self._key = private_key(private_key_pem)
 
     def sign(self, subject: str, role: Role, now: datetime) -> tuple[str, datetime]:
         """A token for `subject` and the time it expires; guests 30 days, others 12 hours."""
@@ -76,13 +56,7 @@ class TokenVerifier:
     """Verifies tokens, and remembers the last `remember` good ones so that a caller's signature is checked once."""
 
     def __init__(self, public_key_pem: str, remember: int = 4096) -> None:
-        try:
-            key = load_pem_public_key(_pem(public_key_pem))
-        except ValueError as error:
-            raise KeyInvalid("not a PEM public key") from error
-        if not isinstance(key, Ed25519PublicKey):
-            raise KeyInvalid("not an Ed25519 public key")
-        self._key = key
+        self._key = public_key(public_key_pem)
         self._remember = remember
         self._good: OrderedDict[str, Caller] = OrderedDict()
 
@@ -106,8 +80,3 @@ class TokenVerifier:
         if claims["role"] not in get_args(Role):
             raise TokenInvalid("the token names an unknown role")
         return Caller(claims["sub"], cast(Role, claims["role"]), int(claims["exp"]))
-
-
-def _pem(text: str) -> bytes:
-    # A PEM in one environment variable often has its line ends written as \n.
-    return text.replace("\\n", "\n").encode()

@@ -13,7 +13,8 @@ from uuid_utils.compat import uuid7
 
 from command_service.bootstrap import build
 from command_service.settings import Settings
-from holdfast.service.tokens import DEMO_PRIVATE_KEY, Role, TokenSigner
+from holdfast.service.keys import DEMO_PRIVATE_KEY
+from holdfast.service.tokens import Role, TokenSigner
 
 _SIGNER = TokenSigner(DEMO_PRIVATE_KEY)
 NO_PAYMENT: Final = "http://127.0.0.1:1"
