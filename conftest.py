@@ -20,7 +20,8 @@ from embedded.stack import Stack
 pytest_plugins = ["holdfast.testing.plugin"]
 
 _DIRECTORY, _OWNER = "HOLDFAST_TEST_SERVERS", "HOLDFAST_TEST_OWNER"
-_SETTINGS = {"postgres": "POSTGRES_DSN", "kafka": "KAFKA_BOOTSTRAP", "elasticsearch": "ELASTICSEARCH_URL"}
+_SETTINGS = {"kafka": "KAFKA_BOOTSTRAP", "elasticsearch": "ELASTICSEARCH_URL"}
+_SERVERS = ("postgres", *_SETTINGS)
 
 
 def pytest_configure(config: pytest.Config) -> None:
@@ -38,7 +39,7 @@ def pytest_collection_finish() -> None:
 def pytest_unconfigure(config: pytest.Config) -> None:
     directory = os.environ.get(_DIRECTORY)
     if not hasattr(config, "workerinput") and directory is not None:
-        for name in _SETTINGS:
+        for name in _SERVERS:
             if (Path(directory) / name).exists():
                 _server(name).stop()
         shutil.rmtree(directory, ignore_errors=True)
@@ -59,7 +60,7 @@ def start_server() -> Callable[[str], str]:
             server = _server(name)
             if not server.state.is_held():
                 server.start()
-            return server.settings[_SETTINGS[name]]
+            return server.postgres_owner_dsn if name == "postgres" else server.settings[_SETTINGS[name]]
 
     return start
 

@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 import yaml  # type: ignore[import-untyped]
 
+from command_service.maintenance.settings import MaintenanceSettings
 from embedded import servers, versions
 from gateway.settings import GatewaySettings
 from holdfast.resilience.settings import ADDRESS_RATE, ANONYMOUS_RATE, PASSWORD_RATE, REFUSAL_RATE, SESSION_RATE
@@ -51,5 +52,7 @@ def test_compose_allows_the_one_address_that_it_sees_ten_times_what_an_address_m
         assert given[name.upper()] == f"${{{name.upper()}:-{10 * fields[name].default}}}"
 
 
-def test_the_user_and_database_are_the_ones_that_settings_default_to() -> None:
-    assert servers.postgres_dsn(5432) == "postgresql://holdfast:holdfast@127.0.0.1:5432/holdfast"
+def test_the_roles_and_the_database_are_the_ones_that_settings_default_to() -> None:
+    fields = MaintenanceSettings.model_fields
+    assert servers.postgres_dsn(5432) == fields["postgres_dsn"].default
+    assert servers.postgres_owner_dsn(5432) == fields["postgres_owner_dsn"].default

@@ -32,8 +32,9 @@ def running(*names: str) -> Iterator[Stack]:
             yield stack
 
 
-async def write(settings: dict[str, str]) -> None:
-    connection = await asyncpg.connect(settings["POSTGRES_DSN"])
+async def write(stack: Stack) -> None:
+    settings = stack.settings
+    connection = await asyncpg.connect(stack.postgres_owner_dsn)
     await connection.execute("CREATE TABLE kept (word text); INSERT INTO kept VALUES ('word')")
     await connection.close()
     admin = AIOKafkaAdminClient(bootstrap_servers=settings["KAFKA_BOOTSTRAP"])
@@ -49,8 +50,9 @@ async def write(settings: dict[str, str]) -> None:
         (await search.put("/kept/_doc/1", json={"word": "word"})).raise_for_status()
 
 
-async def read(settings: dict[str, str]) -> tuple[str, bytes | None, str]:
-    connection = await asyncpg.connect(settings["POSTGRES_DSN"])
+async def read(stack: Stack) -> tuple[str, bytes | None, str]:
+    settings = stack.settings
+    connection = await asyncpg.connect(stack.postgres_owner_dsn)
     row = await connection.fetchval("SELECT word FROM kept")
     await connection.close()
     consumer = AIOKafkaConsumer(bootstrap_servers=settings["KAFKA_BOOTSTRAP"], auto_offset_reset="earliest")
@@ -65,7 +67,7 @@ async def read(settings: dict[str, str]) -> tuple[str, bytes | None, str]:
 
 async def test_data_survive_the_kill_of_every_server_and_a_restart_of_all() -> None:
     with running(*SERVERS) as stack:
-        await write(dict(stack.settings))
+        await write(stack)
         for name in SERVERS:
             root = next(row["pid"] for row in stack.status() if row["name"] == name)
             tree = trees.tree(psutil.Process(root))
@@ -74,7 +76,7 @@ async def test_data_survive_the_kill_of_every_server_and_a_restart_of_all() -> N
         stack.stop()
         assert trees.marked(str(stack.state.path), stack.state.servers) == []
         stack.start()
-        assert await read(dict(stack.settings)) == ("word", b"word", "word")
+        assert await read(stack) == ("word", b"word", "word")
         stack.stop()
         stack.reset()
         assert not stack.state.servers.exists()
@@ -82,14 +84,14 @@ async def test_data_survive_the_kill_of_every_server_and_a_restart_of_all() -> N
 
 async def test_a_paused_postgres_answers_nobody_not_even_old_sessions() -> None:
     with running("postgres") as stack:
-        old = await asyncpg.connect(stack.settings["POSTGRES_DSN"])
+        old = await asyncpg.connect(stack.postgres_owner_dsn)
         stack.pause("postgres")
         with pytest.raises(TimeoutError):
             await old.fetchval("SELECT 1", timeout=0.5)
         old.terminate()
         stack.resume("postgres")
         stack.wait_ready(30)
-        fresh = await asyncpg.connect(stack.settings["POSTGRES_DSN"])
+        fresh = await asyncpg.connect(stack.postgres_owner_dsn)
         assert await fresh.fetchval("SHOW max_connections") == str(POSTGRES_MAX_CONNECTIONS)
         await fresh.close()
 
@@ -97,7 +99,7 @@ async def test_a_paused_postgres_answers_nobody_not_even_old_sessions() -> None:
 async def test_postgres_whose_first_process_alone_is_killed_comes_back_with_no_old_session() -> None:
     """A backend left alive would keep the new server from starting (CORRECTNESS 29)."""
     with running("postgres") as stack:
-        connection = await asyncpg.connect(stack.settings["POSTGRES_DSN"])
+        connection = await asyncpg.connect(stack.postgres_owner_dsn)
         backend = psutil.Process(connection.get_server_pid())
         backend.suspend()
         first = next(row["pid"] for row in stack.status())

@@ -93,6 +93,7 @@ ROWS: Mapping[str, tuple[Sequence[str], Mapping[str, Judge]]] = {
     "postgres": (("postgres",), NO_WRITE_MODEL),
     "payment": (("payment",), {"checkout": _accepted}),
     "settlement": (("settlement",), {"checkout": _paid_or_accepted}),
+    "migrations": (("migrations",), {}),
 }
 
 

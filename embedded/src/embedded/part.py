@@ -131,7 +131,8 @@ class Part:
             self._process = subprocess.Popen(
                 (*prefix, *program.argv),
                 cwd=program.cwd,
-                env={**os.environ, **program.env},
+                env={name: value for name, value in os.environ.items() if name not in program.withheld}
+                | {**program.env},
                 stdin=subprocess.DEVNULL,
                 stdout=log,
                 stderr=subprocess.STDOUT,

@@ -20,15 +20,16 @@ def _at_once() -> bool:
 class Program:
     """How to start one process, how to end it kindly, and how to see that it serves.
 
-    A server (`is_server`) ends after the services that use it. `prepare` runs before each start (it formats storage and
-    writes configuration, may block, and may raise PreparationFailed); `ready` is asked while the process starts, and
-    may block for a second or two.
+    It has the environment of the stack without the variables `withheld`, and `env` on top. A server (`is_server`) ends
+    after the services that use it. `prepare` runs before each start (it formats storage and writes configuration, may
+    block, and may raise PreparationFailed); `ready` is asked while the process starts, and may block for two seconds.
     """
 
     name: str
     argv: tuple[str, ...]
     cwd: Path
     env: Mapping[str, str] = field(default_factory=dict)
+    withheld: frozenset[str] = frozenset()
     port: int | None = None
     account: Account | None = None
     niceness: int = 0

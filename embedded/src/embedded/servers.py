@@ -22,7 +22,8 @@ Where Linux schedules by session (autogroup) each part is a group of its own, wh
 nothing.
 """
 
-_USER = _DATABASE = _PASSWORD = "holdfast"
+_OWNER = _DATABASE = _OWNER_PASSWORD = "holdfast"
+_SERVICE_ROLE, _SERVICE_PASSWORD = "holdfast_service", "holdfast-service"
 _PREPARE_TIMEOUT_S = 120
 _KAFKA_CLUSTER_ID = "aG9sZGZhc3QtZW1iZWRkZQ"
 
@@ -48,8 +49,13 @@ class Ground:
 
 
 def postgres_dsn(port: int) -> str:
-    """The DSN of the database that the stack's services share."""
-    return f"postgresql://{_USER}:{_PASSWORD}@127.0.0.1:{port}/{_DATABASE}"
+    """The DSN of the database that the stack's services share, with the role that they have."""
+    return f"postgresql://{_SERVICE_ROLE}:{_SERVICE_PASSWORD}@127.0.0.1:{port}/{_DATABASE}"
+
+
+def postgres_owner_dsn(port: int) -> str:
+    """The same with the role that owns the tables."""
+    return f"postgresql://{_OWNER}:{_OWNER_PASSWORD}@127.0.0.1:{port}/{_DATABASE}"
 
 
 def postgres(ground: Ground) -> Program:
@@ -76,7 +82,7 @@ def postgres(ground: Ground) -> Program:
         account=ground.account,
         stop_signal=signal.SIGINT,  # PostgreSQL's fast shutdown: it does not wait for its clients
         prepare=partial(_prepare_postgres, ground),
-        ready=partial(probes.postgres_ready, port, _USER, _DATABASE),
+        ready=partial(probes.postgres_ready, port, _OWNER, _DATABASE),
     )
 
 
@@ -91,11 +97,11 @@ def _prepare_postgres(ground: Ground) -> None:
     shutil.rmtree(half, ignore_errors=True)
     binary = ground.programs.postgres_bin
     with tempfile.NamedTemporaryFile("w", dir=data.parent) as password:
-        password.write(_PASSWORD)
+        password.write(_OWNER_PASSWORD)
         password.flush()
         if ground.account is not None:
             os.chown(password.name, ground.account.uid, ground.account.gid)
-        arguments = ["--auth=scram-sha-256", "--encoding=UTF8", "--locale=C.UTF-8", "--no-sync", f"-U{_USER}"]
+        arguments = ["--auth=scram-sha-256", "--encoding=UTF8", "--locale=C.UTF-8", "--no-sync", f"-U{_OWNER}"]
         _run(ground, [str(binary / "initdb"), *arguments, f"--pwfile={password.name}", "-D", str(half)])
     statement = f'CREATE DATABASE "{_DATABASE}"'
     _run(ground, [str(binary / "postgres"), "--single", "-D", str(half), "postgres"], stdin=statement)

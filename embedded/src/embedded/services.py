@@ -1,7 +1,8 @@
 """The shop's own processes: how each is started and the settings that join them (docs/INTERNALS.md)."""
 
 import sys
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
@@ -19,10 +20,20 @@ MODULES = {
     "gateway-2": "gateway",
     "relay": "command_service.entrypoints.relay",
     "settlement": "command_service.entrypoints.settlement",
+    "migrations": "command_service.entrypoints.migrations",
     "projector": "projector_service",
 }
 NAMES = (*SERVERS, *MODULES)
 """Every process of the stack; the servers come first because they take longest to start."""
+
+SECRETS: Mapping[str, Sequence[str]] = {
+    "POSTGRES_DSN": ("command", "relay", "settlement", "migrations"),
+    "POSTGRES_OWNER_DSN": ("migrations",),
+    "CHECKPOINT_PRIVATE_KEY": ("migrations",),
+    "TOKEN_PRIVATE_KEY": ("gateway",),
+    "ADMIN_PASSWORD": ("command",),
+}
+"""Each setting that is secret, and whose processes use it: no other has it in its environment."""
 
 _INNER_PORTS = {"kafka": "kafka-controller", "elasticsearch": "elasticsearch-transport"}
 
@@ -61,13 +72,15 @@ def _url(port: int) -> str:
 
 def service(name: str, state: Path, ports: Mapping[str, int]) -> Program:
     """One service of the shop, in a working directory of its own below `state`."""
-    home = state / "run" / name
+    home, withheld = state / "run" / name, _withheld(name)
+    owner = {"POSTGRES_OWNER_DSN": servers.postgres_owner_dsn(ports["postgres"])} if "postgres" in ports else {}
     return Program(
         name=name,
         argv=(sys.executable, "-m", MODULES[name]),
         cwd=home,
+        withheld=withheld,
         env={
-            **addresses(ports),
+            **{setting: value for setting, value in {**addresses(ports), **owner}.items() if setting not in withheld},
             "HOST": "127.0.0.1",
             "PORT": str(ports[name]),
             "REPLICA": name,
@@ -77,6 +90,11 @@ def service(name: str, state: Path, ports: Mapping[str, int]) -> Program:
         port=ports[name],
         ready=partial(probes.service_ready, ports[name]),
     )
+
+
+def _withheld(name: str) -> frozenset[str]:
+    """The secrets that a process does not use."""
+    return frozenset(secret for secret, kinds in SECRETS.items() if not any(_is(name, kind) for kind in kinds))
 
 
 def shop_serves(ports: Mapping[str, int]) -> bool:
@@ -101,7 +119,7 @@ def programs(
     for name in names:
         if name in make:
             assert ground is not None, "a server needs its ground"
-            made.append(make[name](ground))
+            made.append(replace(make[name](ground), withheld=frozenset(SECRETS)))
         else:
             made.append(service(name, state, ports))
     return made

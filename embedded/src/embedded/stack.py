@@ -10,10 +10,10 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
-from embedded import control, places
+from embedded import control, places, servers
 from embedded.control import NotRunning
 from embedded.services import NAMES
-from embedded.state import StateDirectory
+from embedded.state import Record, StateDirectory
 
 _POLL_S = 0.1
 _DOWN_WITHIN_S = 60.0
@@ -149,10 +149,18 @@ class Stack:
     @property
     def settings(self) -> Mapping[str, str]:
         """The addresses of what runs, as settings of the services; GATEWAY_URLS among them. Raises NotRunning."""
+        return self._record().settings
+
+    def _record(self) -> Record:
         record = self.state.read()
         if record is None or not self.state.is_held():
             raise NotRunning(f"no stack runs in {self.state.path}; `holdfast up` starts one")
-        return record.settings
+        return record
+
+    @property
+    def postgres_owner_dsn(self) -> str:
+        """The PostgreSQL that runs here, with the role that owns the tables. Raises NotRunning and KeyError."""
+        return servers.postgres_owner_dsn(self._record().ports["postgres"])
 
     def url(self, name: str) -> str:
         """The base URL of a process, such as `http://127.0.0.1:8080` of gateway-1; raises NotRunning and KeyError."""

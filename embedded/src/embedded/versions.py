@@ -20,6 +20,7 @@ PORTS: Final[dict[str, int]] = {
     "relay": 8131,
     "settlement": 8132,
     "projector": 8133,
+    "migrations": 8134,
     "postgres": 5432,
     "kafka": 9092,
     "elasticsearch": 9200,

@@ -67,6 +67,14 @@ class Shop:
         finally:
             await connection.close()
 
+    async def tamper(self, sql: str) -> None:
+        """Statements of the owner, whom no trigger stops."""
+        connection = await self.database.connect(timeout_s=10)
+        try:
+            await connection.execute(f"SET session_replication_role = replica; {sql}")
+        finally:
+            await connection.close()
+
 
 @pytest.fixture
 async def shop(database: str) -> AsyncIterator[Shop]:

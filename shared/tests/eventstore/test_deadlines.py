@@ -290,7 +290,7 @@ async def test_wrong_sql_is_neither_busy_nor_unavailable(shop, raising):
         ("SELECT $1::timestamptz", "soon"),
         ("SELECT $1::timestamptz + interval '300000 years'", datetime(2026, 1, 1, tzinfo=UTC)),
         ("SELECT $1::text::uuid", "x"),
-        ("INSERT INTO streams (stream_id, kind, created_at, version, state) VALUES ($1, '', now(), 1, '1')", TOO_LONG),
+        ("INSERT INTO streams VALUES ($1, '', NULL, now(), 1, '1', decode(repeat('00', 32), 'hex'))", TOO_LONG),
     ],
 )
 async def test_a_value_that_cannot_be_held_is_its_callers_and_leaves_the_connection(shop, raising, query, value):

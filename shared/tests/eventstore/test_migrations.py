@@ -15,9 +15,11 @@ from holdfast.eventstore import (
     DatabaseUnavailable,
     MigrationRefused,
     MigrationSet,
+    SchemaIncomplete,
     find_claim,
     fingerprint,
     migrate,
+    require_schema,
     scoped_key,
 )
 from holdfast.eventstore.idempotency import slot_of
@@ -48,11 +50,11 @@ async def tables(database: Database) -> set[str]:
 
 
 async def test_the_store_migrates_an_empty_database_once(empty):
-    names = ["0001_event_store.sql", "0002_snapshots.sql", "0003_one_table_of_keys.sql"]
+    names = sorted(file.name for file in EVENT_STORE.directory.iterdir())
     assert await migrate(empty, EVENT_STORE) == [f"eventstore/{name}" for name in names]
     assert await migrate(empty, EVENT_STORE) == []
     of_keys = {"idempotency", *(f"idempotency_{slot}" for slot in range(4))}
-    assert await tables(empty) == {"migrations", "streams", "events", "outbox", "snapshots"} | of_keys
+    assert await tables(empty) == {"migrations", "streams", "events", "outbox", "snapshots", "checkpoints"} | of_keys
 
 
 async def test_keys_of_before_stay_bound_when_they_move_into_one_table(empty, tmp_path):
@@ -96,7 +98,7 @@ async def test_keys_of_before_stay_bound_when_they_move_into_one_table(empty, tm
 async def test_several_starters_at_once_apply_each_file_once(empty, tmp_path):
     slow = files(tmp_path, "CREATE TABLE one (x int); SELECT pg_sleep(0.1)", "CREATE TABLE two (x int)")
     results = await asyncio.gather(*(migrate(empty, EVENT_STORE, slow) for _ in range(4)))
-    assert sorted(len(result) for result in results) == [0, 0, 0, 5]
+    assert sorted(len(result) for result in results) == [0, 0, 0, len(list(EVENT_STORE.directory.iterdir())) + 2]
     assert {"one", "two"} <= await tables(empty)
 
 
@@ -131,6 +133,21 @@ async def test_a_file_out_of_order_or_misnamed_is_refused(empty, tmp_path, name)
 async def test_an_empty_directory_is_refused(empty, tmp_path):
     with pytest.raises(MigrationRefused, match="no SQL files"):
         await migrate(empty, MigrationSet("test", tmp_path))
+
+
+async def test_a_process_that_needs_the_schema_is_told_what_is_missing(empty, tmp_path):
+    one = files(tmp_path / "one", "CREATE TABLE one (x int)")
+    two = files(tmp_path / "two", "CREATE TABLE one (x int)", "CREATE TABLE two (x int)")
+    with pytest.raises(SchemaIncomplete, match="eventstore/0001_event_store"):
+        await require_schema(empty, EVENT_STORE, two)
+    await migrate(empty, EVENT_STORE, one)
+    with pytest.raises(SchemaIncomplete, match="test/0002_step"):
+        await require_schema(empty, EVENT_STORE, two)
+    await require_schema(empty, EVENT_STORE, one)
+    await migrate(empty, EVENT_STORE, two)
+    await require_schema(empty, EVENT_STORE, one)  # an older process goes on beside a newer one
+    with pytest.raises(MigrationRefused, match="was changed"):
+        await require_schema(empty, files(tmp_path / "three", "CREATE TABLE one (x bigint)"))
 
 
 async def test_no_postgres_is_said(unused_tcp_port):

@@ -11,6 +11,17 @@ pytestmark = pytest.mark.stores
 NOON = datetime(2026, 1, 1, 12, 0, 0, 5, tzinfo=UTC)
 
 
+ZEROS = r"'\x" + "00" * 32 + "'"
+
+
+def event(stream_id: str, version: int, event_type: str) -> str:
+    """A statement that stores an event which no chain has."""
+    return (
+        "INSERT INTO events (stream_id, version, type, schema_version, data, metadata, recorded_at, hash)"
+        f" VALUES ('{stream_id}', {version}, '{event_type}', 2, '{{}}', '{{}}', now(), {ZEROS})"
+    )
+
+
 async def differences(shop) -> list[str]:
     return [f"{each.stream_id} {each.what}" async for each in verify(shop.database, [shop.cart, shop.product])]
 
@@ -40,34 +51,44 @@ async def test_a_sound_store_has_no_differences_and_is_counted(filled):
         ("UPDATE streams SET kind = 'boat' WHERE stream_id = 'cart-3'", ["cart-3 kind"]),
         ("DELETE FROM streams WHERE stream_id = 'cart-2'", ["cart-2 stream"]),
         (
-            "INSERT INTO streams (stream_id, kind, created_at, version, state)"
-            " VALUES ('cart-9', 'cart', now(), 1, '{}')",
+            "INSERT INTO streams (stream_id, kind, created_at, version, state, hash)"
+            f" VALUES ('cart-9', 'cart', now(), 1, '{{}}', {ZEROS})",
             ["cart-9 stream"],
         ),
+        (f"UPDATE streams SET hash = {ZEROS} WHERE stream_id = 'cart-1'", ["cart-1 hash"]),
+        (event("cart-1", 5, "Added"), ["cart-1 event", "cart-1 hash"]),
+        (event("cart-1", 4, "Vanished"), ["cart-1 event", "cart-1 hash"]),
+        (event("cart-1", 4, "Added"), ["cart-1 event", "cart-1 hash"]),
+        (event("boat-1", 1, "Added"), ["boat-1 kind", "boat-1 hash"]),
         (
-            "INSERT INTO events (stream_id, version, type, schema_version, data, metadata, recorded_at)"
-            " VALUES ('cart-1', 5, 'Added', 2, '{}', '{}', now())",
-            ["cart-1 event"],
+            "UPDATE events SET data = '{\"amount\": 7}' WHERE stream_id = 'cart-3' AND version = 1",
+            ["cart-3 state", "cart-3 hash"],
         ),
         (
-            "INSERT INTO events (stream_id, version, type, schema_version, data, metadata, recorded_at)"
-            " VALUES ('cart-1', 4, 'Vanished', 1, '{}', '{}', now())",
-            ["cart-1 event"],
+            "UPDATE events SET metadata = '{\"actor\": \"eve\"}' WHERE stream_id = 'cart-3' AND version = 1",
+            ["cart-3 hash"],
         ),
         (
-            "INSERT INTO events (stream_id, version, type, schema_version, data, metadata, recorded_at)"
-            " VALUES ('cart-1', 4, 'Added', 2, '{}', '{}', now())",
-            ["cart-1 event"],
+            "UPDATE events SET type = 'Incremented', schema_version = 1 WHERE stream_id = 'cart-3' AND version = 2",
+            ["cart-3 event", "cart-3 hash"],
         ),
         (
-            "INSERT INTO events (stream_id, version, type, schema_version, data, metadata, recorded_at)"
-            " VALUES ('boat-1', 1, 'Added', 2, '{}', '{}', now())",
-            ["boat-1 kind"],
+            "UPDATE events SET recorded_at = recorded_at + interval '1 us' WHERE stream_id = 'cart-3' AND version = 2",
+            ["cart-3 hash"],
+        ),
+        (
+            "UPDATE events SET stream_id = 'cart-4' WHERE stream_id = 'cart-3'",
+            ["cart-3 stream", "cart-4 stream", "cart-4 hash", "cart-4 hash"],
+        ),
+        ("DELETE FROM events WHERE stream_id = 'cart-1' AND version = 2", ["cart-1 event", "cart-1 hash"]),
+        (
+            "DELETE FROM events WHERE stream_id = 'cart-1' AND version = 3",
+            ["cart-1 version", "cart-1 hash", "cart-1 state"],
         ),
     ],
 )
 async def test_each_kind_of_damage_is_found_and_nothing_else(filled, damage, found):
-    await filled.query(damage)
+    await filled.tamper(damage)
     assert await differences(filled) == found
 
 
@@ -75,6 +96,12 @@ async def test_a_difference_says_what_is_stored_and_what_the_events_give(filled)
     await filled.query("UPDATE streams SET state = '{\"total\": 7}' WHERE stream_id = 'cart-1'")
     (difference,) = [each async for each in verify(filled.database, [filled.cart])]
     assert str(difference) == "cart-1: state stored as {'total': 7}, events give {'total': 6}"
+
+
+async def test_a_changed_event_is_named_by_its_version_and_the_later_ones_are_not(filled):
+    await filled.tamper("UPDATE events SET data = '{\"amount\": 1.0}' WHERE stream_id = 'cart-1' AND version = 2")
+    found = [each async for each in verify(filled.database, [filled.cart]) if each.what == "hash"]
+    assert [str(each.stored).partition(":")[0] for each in found] == ["version 2"]
 
 
 async def test_verifying_while_others_append_sees_one_moment(shop):

@@ -67,6 +67,7 @@ SOURCES: Final[Mapping[str, Sequence[str]]] = {
     f"{_COMMAND}/relay/relay.py": ("ALARM_AFTER_S",),
     f"{_COMMAND}/relay/process.py": ("STANDBY_S",),
     f"{_COMMAND}/settlement/settings.py": (),
+    f"{_COMMAND}/maintenance/settings.py": (),
     f"{_SHARED}/messaging/acknowledged.py": ("LATE_S",),
     "services/projector-service/src/projector_service/settings.py": (),
     "services/payment-service/src/payment_service/settings.py": (),

@@ -9,6 +9,7 @@ import httpx
 from pydantic import Field
 from pydantic_settings import BaseSettings
 
+from holdfast.service.keys import DEMO_CHECKPOINT_PUBLIC_KEY
 from holdfast_tools.command_line import UserError
 
 _JOURNAL_PAGE: Final = 1000
@@ -17,7 +18,8 @@ _JOURNAL_PAGE: Final = 1000
 class StoreSettings(BaseSettings):
     """Read from the environment; the defaults are the embedded stack's."""
 
-    postgres_dsn: str = "postgresql://holdfast:holdfast@127.0.0.1:5432/holdfast"
+    postgres_dsn: str = "postgresql://holdfast_service:holdfast-service@127.0.0.1:5432/holdfast"
+    checkpoint_public_key: str = DEMO_CHECKPOINT_PUBLIC_KEY
     kafka_bootstrap: str = "127.0.0.1:9092"
     elasticsearch_url: str = "http://127.0.0.1:9200"
     payment_urls: str = "http://127.0.0.1:8121"

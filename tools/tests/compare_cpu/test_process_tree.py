@@ -171,6 +171,7 @@ def test_the_machine_has_used_what_its_processors_were_not_idle() -> None:
         ("python -m command_service", "command"),
         ("python -m command_service.entrypoints.relay", "relay"),
         ("python -m command_service.entrypoints.settlement", "settlement"),
+        ("python -m command_service.entrypoints.migrations", "migrations"),
         ("python -m payment_service", "payment"),
         ("/cache/postgres-18/bin/postgres -D /data", "postgres"),
         ("/cache/java/bin/java -Xmx256m -cp a.jar kafka.Kafka server.properties", "kafka"),

@@ -60,6 +60,7 @@ ROWS: Final = (
         "payment-service", ("payment",), {"checkout": Expect.LATER}, breaker="payment-service", caught_at_most=32
     ),
     MatrixRow("settlement", ("settlement",), {"checkout": Expect.MARKED}),
+    MatrixRow("migrations", ("migrations",), {}),
 )
 """A bulkhead's calls may all be caught before its breaker is open, in each of two processes: query-service and
 Elasticsearch 32, command-service and what it waits for 24, payment-service 16 (resilience.settings, gateway.lanes)."""

@@ -19,6 +19,7 @@ _SINGLE: Final = {
     "payment-service": "payment",
     "outbox-relay": "relay",
     "settlement": "settlement",
+    "migrations": "migrations",
     "projector-service": "projector",
 }
 _REPLICATED: Final = {"command-service": "command", "query-service": "query", "gateway": "gateway"}

@@ -9,7 +9,9 @@ class PostgresSettings(ServiceSettings):
     """What every process of this package that talks to PostgreSQL shares."""
 
     postgres_dsn: str = Field(
-        "postgresql://holdfast:holdfast@127.0.0.1:5432/holdfast", description="the event store's address"
+        "postgresql://holdfast_service:holdfast-service@127.0.0.1:5432/holdfast",
+        repr=False,
+        description="the event store's address, with the role that the services have",
     )
 
 
@@ -21,7 +23,7 @@ class Settings(PostgresSettings):
         "http://127.0.0.1:8121", description="payment-service's base URLs, comma-separated, dns+http allowed"
     )
     admin_email: str = Field("admin@holdfast.example", description="the first admin's e-mail")
-    admin_password: str = Field("holdfast-admin", min_length=10, max_length=200, description="and password")
+    admin_password: str = Field("holdfast-admin", repr=False, min_length=10, max_length=200, description="and password")
     postgres_pool_size: int = Field(
         16, ge=1, le=64, description="connections for all but checkout: 2 x peak rate x healthy p99 (RESILIENCE 2)"
     )

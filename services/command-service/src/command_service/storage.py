@@ -1,4 +1,4 @@
-"""PostgreSQL as the processes of this package use it: pools with their breakers, and migrations that wait for it."""
+"""PostgreSQL as the processes of this package use it: pools with their breakers, and the schema that they wait for."""
 
 import asyncio
 from collections.abc import Awaitable, Callable, Sequence
@@ -9,11 +9,13 @@ import structlog
 
 from holdfast.eventstore import (
     EVENT_STORE,
+    EVENT_STORE_PRIVILEGES,
     Database,
     MigrationSet,
     PoolSettings,
-    migrate,
+    Privileges,
     outcome_of,
+    require_schema,
 )
 from holdfast.resilience.deadline import Deadline
 from holdfast.resilience.errors import ResilienceError
@@ -26,6 +28,12 @@ MIGRATIONS: tuple[MigrationSet, ...] = (
     EVENT_STORE,
     MigrationSet("command-service", files("command_service").joinpath("migrations")),
 )
+PRIVILEGES: tuple[Privileges, ...] = (
+    EVENT_STORE_PRIVILEGES,
+    {"payment_work": "SELECT, INSERT, UPDATE, DELETE", "credentials": "SELECT, INSERT, UPDATE"},
+)
+"""What the services' role may do; the tables of command-service beside those of the event store."""
+
 _PAUSE_S = (0.1, 2.0)  # background work: 0.1 s, doubling to 2 s (RESILIENCE 2)
 _WATCH_EVERY_S = 0.25  # as replicas are probed: three missed looks open the breakers in a second
 _WATCH_LIMIT_S = 0.3  # an answer takes 2 ms, on a busy machine tens of them
@@ -76,14 +84,15 @@ class Storage:
         state = guard.breaker.state
         return "up" if state == "closed" else f"breaker {state}"
 
-    async def prepare(self, preparations: Sequence[Preparation] = ()) -> None:
-        """Apply the migrations, then `preparations` in order, each until it succeeds; watch PostgreSQL all the while.
+    async def prepare(self, preparations: Sequence[Preparation] = (), *, schema: Preparation | None = None) -> None:
+        """Wait for the schema, then do `preparations` in order, each until it succeeds; watch PostgreSQL all the while.
 
-        Preparations may use the database, must be repeatable, and have the service's traffic beside them.
+        Preparations may use the database, must be repeatable, and have the service's traffic beside them. `schema`
+        makes the schema instead of waiting for it.
         """
         async with asyncio.TaskGroup() as tasks:
             tasks.create_task(self._watch())
-            await _until_done("migrate", self._migrate)
+            await _until_done("schema", schema or self._schema)
             self.prepared.set()
             for number, preparation in enumerate(preparations, 1):
                 await _until_done(f"preparation {number}", preparation)
@@ -102,9 +111,8 @@ class Storage:
                         guard.probe_missed()
             await asyncio.sleep(max(0.0, next_s - loop.time()))
 
-    async def _migrate(self) -> None:
-        for name in await migrate(self.database, *MIGRATIONS):
-            log.info("migrated", file=name)
+    async def _schema(self) -> None:
+        await require_schema(self.database, *MIGRATIONS)
 
     async def _look(self) -> bool:
         """Whether a small transaction was answered in time."""

@@ -1,11 +1,13 @@
 """These tests share one database, emptied before each: making and dropping one for each took most of their time."""
 
+import asyncio
 import secrets
 from collections.abc import Iterator
 
 import asyncpg
 import pytest
 
+from command_service.testing.store import make_store, service_dsn
 from holdfast.testing import stores
 
 _EMPTY = """
@@ -22,14 +24,15 @@ END $$
 @pytest.fixture(scope="session")
 def shared_database(postgres_dsn: str) -> Iterator[str]:
     name = f"test_{secrets.token_hex(6)}"
-    yield stores.create_database(postgres_dsn, name)
+    dsn = stores.create_database(postgres_dsn, name)
+    asyncio.run(make_store(dsn))
+    yield dsn
     stores.drop_database(postgres_dsn, name)
 
 
 @pytest.fixture
-async def database(shared_database: str) -> str:
-    """DSN of a database without a row; its tables are there but for the first test."""
+async def store(shared_database: str) -> str:
     connection = await asyncpg.connect(shared_database)
     await connection.execute(_EMPTY)
     await connection.close()
-    return shared_database
+    return service_dsn(shared_database)

@@ -193,8 +193,8 @@ async def test_the_first_admin_is_there_with_a_profile(service: Service) -> None
     assert (await someone.get("/api/profile")).json()["email"] == "admin@holdfast.example"
 
 
-async def test_replicas_starting_at_once_make_one_admin_and_a_new_password_counts(database: str) -> None:
-    settings = Settings(postgres_dsn=database, replica="test", port=8101, payment_urls=NO_PAYMENT)
+async def test_replicas_starting_at_once_make_one_admin_and_a_new_password_counts(store: str) -> None:
+    settings = Settings(postgres_dsn=store, replica="test", port=8101, payment_urls=NO_PAYMENT)
     async with running(settings) as one, running(settings) as other:
         for service in (one, other):
             await until_signed_in(service, "admin@holdfast.example", "holdfast-admin")

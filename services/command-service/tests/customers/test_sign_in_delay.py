@@ -155,8 +155,8 @@ async def test_an_email_is_one_account_however_it_is_written(door: Door) -> None
     assert await door.guess(1, email="ADA@EXAMPLE.ORG") == [429]
 
 
-async def test_a_network_is_known_from_the_first_sign_in_and_at_every_replica(database: str) -> None:
-    settings = Settings(postgres_dsn=database, replica="test", port=8101, payment_urls=NO_PAYMENT)
+async def test_a_network_is_known_from_the_first_sign_in_and_at_every_replica(store: str) -> None:
+    settings = Settings(postgres_dsn=store, replica="test", port=8101, payment_urls=NO_PAYMENT)
     async with running(settings) as first, running(settings) as second:
         one, other = Door(first), Door(second)
         await one.register(at=None)

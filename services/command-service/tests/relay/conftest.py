@@ -15,7 +15,6 @@ from command_service.relay.relay import Progress
 from command_service.relay.settings import RelaySettings
 from holdfast.contracts.messages import TOPICS, Heartbeat, Message
 from holdfast.eventstore import (
-    EVENT_STORE,
     Append,
     Database,
     Kind,
@@ -23,7 +22,6 @@ from holdfast.eventstore import (
     RecordedEvent,
     append,
     lock_streams,
-    migrate,
 )
 from holdfast.messaging import ensure_topics, make_consumer
 from holdfast.resilience.deadline import Deadline
@@ -151,9 +149,8 @@ class Plant:
 
 
 @pytest.fixture
-async def plant(database: str, kafka_bootstrap: str, namespace: str) -> AsyncIterator[Plant]:
-    plant = Plant(database, kafka_bootstrap, namespace, Database(database))
-    await migrate(plant.database, EVENT_STORE)
+async def plant(store: str, kafka_bootstrap: str, namespace: str) -> AsyncIterator[Plant]:
+    plant = Plant(store, kafka_bootstrap, namespace, Database(store))
     await ensure_topics(kafka_bootstrap, namespace)
     yield plant
     plant.database.close()

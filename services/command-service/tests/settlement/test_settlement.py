@@ -17,7 +17,6 @@ from command_service.settlement.settlement import Settlement
 from command_service.testing.service import Someone
 from command_service.testing.shop import Shop, payment_process
 from holdfast.eventstore import Metadata
-from holdfast.eventstore.idempotency import SLOT, slot_of
 from holdfast.resilience.client import OutboundClient
 from holdfast.resilience.deadline import Deadline
 from holdfast.resilience.settings import PAYMENT_CLIENT
@@ -183,25 +182,6 @@ async def test_what_an_outage_left_is_settled_in_half_of_the_time(shop: Shop, mo
         await done.wait()
     working.cancel()
     assert all(later - sooner >= 0.19 for sooner, later in pairwise(begun_s)), begun_s
-
-
-async def test_keys_older_than_24_hours_are_cleared_away_and_younger_ones_kept(shop: Shop) -> None:
-    await shop.service.product("mug")
-    guest = shop.service.someone()
-    add = {"product_id": "mug", "quantity": 1}
-    now = datetime.now(UTC)
-    for age_h in (36, 23, 0):
-        assert (await guest.post("/api/cart/items", add, key=f"{age_h}h")).status_code == 200
-        made = now - timedelta(hours=age_h)
-        newest = "created_at = (SELECT max(created_at) FROM idempotency)"
-        await shop.rows(
-            f"UPDATE idempotency SET slot = $1, created_at = $2 WHERE {newest} RETURNING 1", slot_of(made), made
-        )
-    middle = datetime.fromtimestamp((now.timestamp() // SLOT.total_seconds() + 0.5) * SLOT.total_seconds(), UTC)
-    assert await shop.settlement.clear_old_keys(middle) == slot_of(now - timedelta(hours=36))
-    assert await shop.settlement.clear_old_keys(middle) is None
-    answers = [await guest.post("/api/cart/items", add, key=f"{age_h}h") for age_h in (36, 23, 0)]
-    assert ["idempotency-replayed" in answer.headers for answer in answers] == [False, True, True]
 
 
 async def test_it_starts_and_stays_up_with_everything_away(tmp_path: Path) -> None:

@@ -18,9 +18,9 @@ from holdfast.testing.processes import free_port
 
 
 @pytest.fixture
-async def link(database: str) -> AsyncIterator[Link]:
+async def link(store: str) -> AsyncIterator[Link]:
     """A link that is down."""
-    made = Link(database, free_port())
+    made = Link(store, free_port())
     yield made
     await made.stop()
 

@@ -9,6 +9,14 @@ async with database.transaction(deadline, key=key) as tx:
         await append(tx, [Append(cart, events, owner=customer_id)], metadata, recorded_at=now, claims=claims)
 """
 
+from holdfast.eventstore.authority import (
+    EVENT_STORE_PRIVILEGES,
+    Privileges,
+    RoleRefused,
+    ServiceRole,
+    authorise,
+)
+from holdfast.eventstore.checkpoints import Checkpoint, CheckpointLate, sign_checkpoint
 from holdfast.eventstore.connections import CHECKOUT_POOL, DEFAULT_POOL, PoolSettings
 from holdfast.eventstore.database import Database, Transaction
 from holdfast.eventstore.errors import (
@@ -50,7 +58,14 @@ from holdfast.eventstore.kinds import (
     StreamRef,
     Upcaster,
 )
-from holdfast.eventstore.migrations import EVENT_STORE, MigrationRefused, MigrationSet, migrate
+from holdfast.eventstore.migrations import (
+    EVENT_STORE,
+    MigrationRefused,
+    MigrationSet,
+    SchemaIncomplete,
+    migrate,
+    require_schema,
+)
 from holdfast.eventstore.outbox import requeue, requeue_kind, requeue_stream
 from holdfast.eventstore.reading import history, newest_events, streams_of_owner
 from holdfast.eventstore.slices import map_in_slices
@@ -68,9 +83,12 @@ __all__ = [
     "CHECKOUT_POOL",
     "DEFAULT_POOL",
     "EVENT_STORE",
+    "EVENT_STORE_PRIVILEGES",
     "KEPT_FOR",
     "SNAPSHOT_EVERY",
     "Append",
+    "Checkpoint",
+    "CheckpointLate",
     "Claim",
     "CommandKey",
     "Database",
@@ -88,7 +106,11 @@ __all__ = [
     "MigrationSet",
     "PoolExhausted",
     "PoolSettings",
+    "Privileges",
     "RecordedEvent",
+    "RoleRefused",
+    "SchemaIncomplete",
+    "ServiceRole",
     "SnapshotMissing",
     "StatementCancelled",
     "Stream",
@@ -103,6 +125,7 @@ __all__ = [
     "VersionConflict",
     "answer_claim",
     "append",
+    "authorise",
     "clear_spare_slot",
     "fill_snapshots",
     "find_claim",
@@ -119,7 +142,9 @@ __all__ = [
     "requeue",
     "requeue_kind",
     "requeue_stream",
+    "require_schema",
     "scoped_key",
+    "sign_checkpoint",
     "state_at",
     "streams_of_owner",
     "take_over_claim",

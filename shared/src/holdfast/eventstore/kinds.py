@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Any, Generic, TypeVar
+from typing import Any, Final, Generic, TypeVar
 
 from holdfast.eventstore.errors import UpcastLoop
 
@@ -13,6 +13,9 @@ S = TypeVar("S")
 E = TypeVar("E")
 
 JsonObject = dict[str, Any]
+START_HASH: Final = bytes(32)
+"""What stands for the hash before a stream's first event."""
+
 Upcaster = Callable[[JsonObject], tuple[str, int, JsonObject]]
 
 
@@ -110,7 +113,10 @@ class RecordedEvent:
 
 @dataclass(frozen=True, slots=True)
 class Stream(Generic[S]):
-    """A stream and its folded state. Absent ones have version 0, the initial state, no owner and no `created_at`."""
+    """A stream and its folded state. Absent ones have version 0, the initial state, no owner and no `created_at`.
+
+    `hash` is its last event's, 32 bytes (chain.py).
+    """
 
     stream_id: str
     kind: Kind[S, Any] = field(repr=False)
@@ -118,6 +124,7 @@ class Stream(Generic[S]):
     created_at: datetime | None
     version: int
     state: S
+    hash: bytes = field(repr=False)
 
     @property
     def identity(self) -> str:

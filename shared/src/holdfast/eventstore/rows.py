@@ -8,9 +8,9 @@ from typing import Any
 import asyncpg
 import orjson
 
-from holdfast.eventstore.kinds import EventMetadata, JsonObject, Kind, Metadata, RecordedEvent, Stream
+from holdfast.eventstore.kinds import START_HASH, EventMetadata, JsonObject, Kind, Metadata, RecordedEvent, Stream
 
-STREAM_COLUMNS = "stream_id, kind, owner, created_at, version, state"
+STREAM_COLUMNS = "stream_id, kind, owner, created_at, version, state, hash"
 EVENT_COLUMNS = "position, stream_id, version, type, schema_version, data, metadata, recorded_at"
 
 
@@ -69,9 +69,10 @@ def load_stream(kind: Kind[Any, Any], row: asyncpg.Record) -> Stream[Any]:
         created_at=row["created_at"],
         version=row["version"],
         state=kind.load_state(orjson.loads(row["state"])),
+        hash=row["hash"],
     )
 
 
 def absent(kind: Kind[Any, Any], stream_id: str) -> Stream[Any]:
     """A stream that is not stored: version 0, initial state."""
-    return Stream(stream_id, kind, owner=None, created_at=None, version=0, state=kind.initial())
+    return Stream(stream_id, kind, owner=None, created_at=None, version=0, state=kind.initial(), hash=START_HASH)

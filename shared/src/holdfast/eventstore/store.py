@@ -9,6 +9,7 @@ from typing import Any
 
 import asyncpg
 
+from holdfast.eventstore.chain import event_hash
 from holdfast.eventstore.database import Transaction
 from holdfast.eventstore.errors import VersionConflict
 from holdfast.eventstore.idempotency import CLAIM_COLUMNS, FIND, Claim, claim_of, slot_of
@@ -28,34 +29,36 @@ SELECT {CLAIM_COLUMNS}, {STREAM_COLUMNS} FROM (VALUES (1)) AS one LEFT JOIN clai
 # An existing stream is updated only from the version that was read; one that another transaction has just created
 # conflicts likewise. Rows come in stream order, so that creating several cannot deadlock.
 _WRITE_STREAMS = """
-INSERT INTO streams AS stored (stream_id, kind, owner, created_at, version, state)
-SELECT u.stream_id, u.kind, u.owner, $7, u.version, u.state::jsonb
-  FROM unnest($1::text[], $2::text[], $3::text[], $4::bigint[], $5::text[])
-       AS u(stream_id, kind, owner, version, state)
-ON CONFLICT (stream_id) DO UPDATE SET version = excluded.version, state = excluded.state
- WHERE stored.version = ($6::jsonb ->> stored.stream_id)::bigint
+INSERT INTO streams AS stored (stream_id, kind, owner, created_at, version, state, hash)
+SELECT u.stream_id, u.kind, u.owner, $8, u.version, u.state::jsonb, u.hash
+  FROM unnest($1::text[], $2::text[], $3::text[], $4::bigint[], $5::text[], $6::bytea[])
+       AS u(stream_id, kind, owner, version, state, hash)
+ON CONFLICT (stream_id) DO UPDATE SET version = excluded.version, state = excluded.state, hash = excluded.hash
+ WHERE stored.version = ($7::jsonb ->> stored.stream_id)::bigint
 RETURNING stream_id, xmax = 0 AS created
 """
 
 _WRITTEN = """
 WITH written AS (
-    INSERT INTO events (stream_id, version, type, schema_version, data, metadata, recorded_at)
-    SELECT u.stream_id, u.version, u.type, u.schema_version, u.data::jsonb, u.metadata::jsonb, $7
-      FROM unnest($1::text[], $2::bigint[], $3::text[], $4::integer[], $5::text[], $6::text[])
-           WITH ORDINALITY AS u(stream_id, version, type, schema_version, data, metadata, place)
+    INSERT INTO events (stream_id, version, type, schema_version, data, metadata, hash, recorded_at)
+    SELECT u.stream_id, u.version, u.type, u.schema_version, u.data::jsonb, u.metadata::jsonb, u.hash, $8
+      FROM unnest($1::text[], $2::bigint[], $3::text[], $4::integer[], $5::text[], $6::text[], $7::bytea[])
+           WITH ORDINALITY AS u(stream_id, version, type, schema_version, data, metadata, hash, place)
      ORDER BY u.place
     RETURNING position
 )"""
 _CLAIMED = """, claimed AS (
     INSERT INTO idempotency (slot, key_hash, fingerprint, resource_id, answer, lease_until, created_at)
     SELECT u.slot, u.key_hash, u.fingerprint, u.resource_id, u.answer::jsonb, u.lease_until, u.created_at
-      FROM unnest($8::smallint[], $9::uuid[], $10::uuid[], $11::text[], $12::text[], $13::timestamptz[],
-                  $14::timestamptz[])
+      FROM unnest($9::smallint[], $10::uuid[], $11::uuid[], $12::text[], $13::text[], $14::timestamptz[],
+                  $15::timestamptz[])
            AS u(slot, key_hash, fingerprint, resource_id, answer, lease_until, created_at)
 )"""
 _QUEUED = """
 INSERT INTO outbox (position) SELECT position FROM written ORDER BY position
 """
+_EventRow = tuple[str, int, str, int, str, str, bytes]
+
 _WRITE_EVENTS = _WRITTEN + _QUEUED
 _WRITE_EVENTS_AND_CLAIMS = _WRITTEN + _CLAIMED + _QUEUED
 
@@ -115,11 +118,12 @@ async def append(
     ordered = sorted((each for each in appends if each.events), key=lambda each: each.stream.stream_id)
     if not ordered:
         return {}
-    changed = {each.stream.stream_id: _folded(each, at) for each in ordered}
-    if len(changed) < len(ordered):
+    events = {each.stream.stream_id: _event_rows(each, metadata, at) for each in ordered}
+    if len(events) < len(ordered):
         raise ValueError("a stream stands twice in one append")
+    changed = {each.stream.stream_id: _folded(each, at, events[each.stream.stream_id][-1][-1]) for each in ordered}
     await _write_streams(tx, ordered, changed, at)
-    await _write_events(tx, ordered, metadata, at, claims)
+    await _write_events(tx, [row for rows in events.values() for row in rows], at, claims)
     await write_snapshots(tx, ordered)
     return changed
 
@@ -141,7 +145,7 @@ def _streams(kinds: dict[str, Kind[Any, Any]], rows: Sequence[asyncpg.Record]) -
     }
 
 
-def _folded(append: Append, at: datetime) -> Stream[Any]:
+def _folded(append: Append, at: datetime, last_hash: bytes) -> Stream[Any]:
     stream = append.stream
     state = stream.state
     for event in append.events:
@@ -153,6 +157,7 @@ def _folded(append: Append, at: datetime) -> Stream[Any]:
         created_at=stream.created_at or at,
         version=version,
         state=state,
+        hash=last_hash,
     )
 
 
@@ -168,6 +173,7 @@ async def _write_streams(
         [stream.owner for stream in streams],
         [stream.version for stream in streams],
         [dump_json(stream.kind.dump_state(stream.state)) for stream in streams],
+        [stream.hash for stream in streams],
         dump_json(expected),
         at,
     )
@@ -178,10 +184,8 @@ async def _write_streams(
             raise VersionConflict(stream_id, version, 0 if created.get(stream_id) else actual)
 
 
-async def _write_events(
-    tx: Transaction, appends: Sequence[Append], metadata: Metadata, at: datetime, claims: Sequence[Claim]
-) -> None:
-    events = _columns([row for each in appends for row in _event_rows(each, metadata)])
+async def _write_events(tx: Transaction, rows: Sequence[_EventRow], at: datetime, claims: Sequence[Claim]) -> None:
+    events = _columns(rows)
     if claims:
         await tx.execute(_WRITE_EVENTS_AND_CLAIMS, *events, at, *_columns([_claim_row(claim) for claim in claims]))
     else:
@@ -198,13 +202,13 @@ def _claim_row(claim: Claim) -> tuple[Any, ...]:
     return slot_of(created_at), key.hash, key.fingerprint, claim.resource_id, answer, claim.lease_until, created_at
 
 
-def _event_rows(append: Append, metadata: Metadata) -> list[tuple[str, int, str, int, str, str]]:
-    stream = append.stream
-    rows = []
-    for index, event in enumerate(append.events):
-        version = stream.version + index + 1
+def _event_rows(append: Append, metadata: Metadata, at: datetime) -> list[_EventRow]:
+    stream, stream_id = append.stream, append.stream.stream_id
+    last_hash = stream.hash
+    rows: list[_EventRow] = []
+    for version, event in enumerate(append.events, stream.version + 1):
         event_type, schema_version, data = stream.kind.dump_event(event)
-        beside = EventMetadata(metadata, owner=append.owner if version == 1 else None)
-        row_metadata = dump_json(dump_metadata(beside))
-        rows.append((stream.stream_id, version, event_type, schema_version, dump_json(data), row_metadata))
+        beside = dump_metadata(EventMetadata(metadata, owner=append.owner if version == 1 else None))
+        last_hash = event_hash(last_hash, stream_id, version, event_type, schema_version, data, beside, at)
+        rows.append((stream_id, version, event_type, schema_version, dump_json(data), dump_json(beside), last_hash))
     return rows

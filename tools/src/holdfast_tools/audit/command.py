@@ -6,6 +6,7 @@ import json
 import time
 from collections.abc import Sequence
 from dataclasses import asdict
+from functools import partial
 from pathlib import Path
 from typing import Final
 
@@ -17,6 +18,8 @@ from rich.table import Table
 from command_service.codec import KINDS
 from holdfast.eventstore import Database, DatabaseUnavailable, verify
 from holdfast.eventstore.verification import Verification
+from holdfast.service.keys import KeyInvalid, is_signed, public_key
+from holdfast.service.settings import read
 from holdfast_tools.acks import default_path, read_acks
 from holdfast_tools.audit.documents import DocumentCheck, parked
 from holdfast_tools.audit.findings import Findings
@@ -60,7 +63,7 @@ async def audit(settings: StoreSettings, acks: Path, wait_s: float) -> Findings:
             check_charges(check, facts, await journal(settings.payment_urls))
         with findings.check("stock equals its start less what was sold, and never was negative") as check:
             check_stock(check, facts)
-        await _folds(findings, settings.postgres_dsn)
+        await _folds(findings, settings)
     finally:
         await elasticsearch.close()
     return findings
@@ -91,15 +94,18 @@ async def _documents(
         await asyncio.sleep(1)
 
 
-async def _folds(findings: Findings, dsn: str) -> None:
-    with findings.check("every folded state in the event store equals its events") as check:
-        database = Database(dsn, application="holdfast-audit")
+async def _folds(findings: Findings, settings: StoreSettings) -> None:
+    with findings.check("every folded state, hash and checkpoint equals its events") as check:
+        database = Database(settings.postgres_dsn, application="holdfast-audit")
         counts = Verification()
         try:
-            async for difference in verify(database, KINDS, counts):
+            key = public_key(settings.checkpoint_public_key)
+            async for difference in verify(database, KINDS, counts, signed=partial(is_signed, key)):
                 check.differences.append(str(difference))
         except DatabaseUnavailable as error:
             raise UserError(f"PostgreSQL: {error}") from error
+        except KeyInvalid as error:
+            raise UserError(f"CHECKPOINT_PUBLIC_KEY: {error}") from error
         finally:
             database.close()
         check.looked_at = counts.streams
@@ -141,7 +147,7 @@ def main() -> int:
     chosen = options().parse_args()
 
     async def work() -> int:
-        findings = await audit(StoreSettings(), chosen.acks, chosen.wait)
+        findings = await audit(read(StoreSettings), chosen.acks, chosen.wait)
         console = Console(stderr=True, soft_wrap=True)
         console.print(report(findings))
         for check in findings.checks:

@@ -15,6 +15,7 @@ _MODULES: Final = {
     "command_service": "command",
     "command_service.entrypoints.relay": "relay",
     "command_service.entrypoints.settlement": "settlement",
+    "command_service.entrypoints.migrations": "migrations",
     "query_service": "query",
     "projector_service": "projector",
     "payment_service": "payment",

@@ -3,6 +3,7 @@
 import orjson
 from elasticsearch import ApiError, AsyncElasticsearch, NotFoundError, TransportError
 
+from holdfast.service.settings import read
 from holdfast_tools.command_line import UserError, parser, positive, run
 from holdfast_tools.stores import StoreSettings
 
@@ -15,7 +16,7 @@ def main() -> int:
     options = arguments.parse_args()
 
     async def work() -> int:
-        settings = StoreSettings()
+        settings = read(StoreSettings)
         index = f"{settings.namespace}{options.name}"
         elasticsearch = AsyncElasticsearch(settings.elasticsearch_url, request_timeout=10, max_retries=0)
         try:

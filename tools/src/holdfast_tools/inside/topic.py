@@ -2,6 +2,7 @@
 
 from typing import Any
 
+from holdfast.service.settings import read
 from holdfast_tools.command_line import parser, positive, run
 from holdfast_tools.inside.records import consumer, partitions, stored
 from holdfast_tools.stores import StoreSettings
@@ -23,7 +24,7 @@ def main() -> int:
     options = arguments.parse_args()
 
     async def work() -> int:
-        settings = StoreSettings()
+        settings = read(StoreSettings)
         async with consumer(settings.kafka_bootstrap) as kafka:
             where = await partitions(kafka, settings.namespace, options.name)
             last = None if options.key else options.last

@@ -11,6 +11,7 @@ from elasticsearch import ApiError, AsyncElasticsearch, NotFoundError, Transport
 from holdfast.contracts.documents import alias
 from holdfast.contracts.http import UUID_PATTERN
 from holdfast.messaging import partition_of
+from holdfast.service.settings import read
 from holdfast_tools.command_line import UserError, parser, run
 from holdfast_tools.inside.records import consumer, partitions, stored
 from holdfast_tools.stores import StoreSettings, payment_get, payment_url, postgres
@@ -91,7 +92,7 @@ def main() -> int:
     async def work() -> int:
         if not re.fullmatch(UUID_PATTERN, options.order):
             raise UserError(f"an order id is a UUID, not {options.order!r}")
-        settings = StoreSettings()
+        settings = read(StoreSettings)
         stream_id = f"order-{options.order}"
         rows = await events(settings.postgres_dsn, stream_id)
         way = sorted(steps(rows) + await published(settings, stream_id), key=lambda step: step[0])

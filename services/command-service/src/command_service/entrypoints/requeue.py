@@ -11,6 +11,7 @@ from command_service.codec import KIND_OF_NAME
 from command_service.relay.settings import StoreSettings
 from holdfast.eventstore import Database, StreamUnknown, requeue_kind, requeue_stream
 from holdfast.resilience.errors import ResilienceError
+from holdfast.service.settings import read
 
 _EPILOG = """examples:
   holdfast-requeue order-0194f1c2-7d1e-7b3a-9d55-1c2e4f6a8b90   one stream, such as a repaired parked one
@@ -32,7 +33,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     what.add_argument("stream", nargs="?", metavar="STREAM", help="a stream id, such as order-0194f1c2-…")
     what.add_argument("--kind", choices=sorted(KIND_OF_NAME), help="all streams of this kind")
     options = parser.parse_args(arguments)
-    database = Database(StoreSettings().postgres_dsn, application="holdfast-requeue")
+    database = Database(read(StoreSettings).postgres_dsn, application="holdfast-requeue")
     try:
         asyncio.run(_requeue_kind(database, options.kind) if options.kind else _requeue(database, options.stream))
     except StreamUnknown as error:

@@ -14,7 +14,7 @@ from command_service.relay.relay import Progress, Relay, ToMessage
 from command_service.relay.session import LeaderSession, LeadershipLost, open_session
 from command_service.relay.settings import RelaySettings
 from command_service.storage import MIGRATIONS
-from holdfast.eventstore import Database, DatabaseUnavailable, LockTimeout, migrate
+from holdfast.eventstore import Database, DatabaseUnavailable, LockTimeout, SchemaIncomplete, require_schema
 
 log = structlog.get_logger(__name__)
 
@@ -35,7 +35,7 @@ async def relay(settings: RelaySettings, to_message: ToMessage, progress: Progre
     pause_s, longest_s = _PAUSE_S
     while not stopping.is_set():
         try:
-            await migrate(Database(settings.postgres_dsn, application=application), *MIGRATIONS)
+            await require_schema(Database(settings.postgres_dsn, application=application), *MIGRATIONS)
             async with open_session(settings.postgres_dsn, application) as session:
                 progress.postgres, pause_s = "up", _PAUSE_S[0]
                 if not await _lead(session, stopping):
@@ -44,7 +44,7 @@ async def relay(settings: RelaySettings, to_message: ToMessage, progress: Progre
                 log.info("leads")
                 await Relay(session, publisher, to_message, progress, stopping).run()
                 return
-        except (DatabaseUnavailable, LockTimeout, LeadershipLost, asyncpg.PostgresError) as error:
+        except (DatabaseUnavailable, SchemaIncomplete, LockTimeout, LeadershipLost, asyncpg.PostgresError) as error:
             progress.postgres = str(error)
             if progress.leads:
                 raise

@@ -4,6 +4,7 @@ from pydantic import Field
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from command_service.settings import PostgresSettings
+from holdfast.service.keys import DEMO_CHECKPOINT_PUBLIC_KEY
 
 
 class RelaySettings(PostgresSettings):
@@ -19,5 +20,9 @@ class StoreSettings(BaseSettings):
     model_config = SettingsConfigDict(frozen=True, extra="ignore", env_ignore_empty=True)
 
     postgres_dsn: str = Field(
-        "postgresql://holdfast:holdfast@127.0.0.1:5432/holdfast", description="the event store's address"
+        "postgresql://holdfast_service:holdfast-service@127.0.0.1:5432/holdfast",
+        description="the event store's address, with the role that the services have",
+    )
+    checkpoint_public_key: str = Field(
+        DEMO_CHECKPOINT_PUBLIC_KEY, description="Ed25519, PEM: verifies the signatures of checkpoints"
     )

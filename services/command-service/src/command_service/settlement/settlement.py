@@ -9,7 +9,6 @@ import secrets
 import time
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from typing import Final
 
 import structlog
@@ -20,7 +19,7 @@ from command_service.adapters.payments import LedgerAnswerUnexpected, Payments, 
 from command_service.codec import ORDER
 from command_service.domain.order import NoOrder
 from command_service.handlers.settle import LedgerContradicts, Outcome, apply_outcome
-from holdfast.eventstore import Database, Metadata, clear_spare_slot, read_stream
+from holdfast.eventstore import Database, Metadata, read_stream
 from holdfast.resilience.deadline import Deadline
 from holdfast.resilience.errors import ResilienceError
 from holdfast.service.context import RequestContext, child_traceparent, enter
@@ -28,8 +27,6 @@ from holdfast.service.context import RequestContext, child_traceparent, enter
 log = structlog.get_logger(__name__)
 
 _STATEMENT_S: Final = 2.0  # for claiming and counting, which no caller waits for
-_CLEAR_S: Final = 0.2  # to truncate old keys: commands wait behind the truncation while it waits for others
-_CLEAR_EVERY_S: Final = 60.0
 _COUNT_EVERY_S: Final = 2.0
 _TROUBLE_S: Final = 0.5  # between tries while PostgreSQL is away
 
@@ -53,11 +50,10 @@ class Settlement:
         self._idle_s = idle_s
 
     async def run(self) -> None:
-        """Settle, count and clear old keys away, whatever is away."""
+        """Settle and count, whatever is away."""
         async with asyncio.TaskGroup() as tasks:
             tasks.create_task(_for_ever(self._settle_all_due, self._idle_s))
             tasks.create_task(_for_ever(self._count, _COUNT_EVERY_S))
-            tasks.create_task(_for_ever(self.clear_old_keys, _CLEAR_EVERY_S))
 
     async def settle_due(self) -> tuple[int, int]:
         """Work on one batch of due rows. Returns how many were claimed and how many of them settled."""
@@ -65,11 +61,6 @@ class Settlement:
             claimed = await payment_work.claim_due(tx, self._batch)
         settled = await asyncio.gather(*(self._settle(work) for work in claimed))
         return len(claimed), sum(settled)
-
-    async def clear_old_keys(self, now: datetime | None = None) -> int | None:
-        """Truncate the idempotency keys older than 24 h. Returns their partition, None without any."""
-        async with self._database.transaction(Deadline.after(_CLEAR_S)) as tx:
-            return await clear_spare_slot(tx, now or datetime.now(UTC))
 
     async def _settle_all_due(self) -> None:
         # Goes on while it gets anywhere; with the ledger away it pauses, instead of spinning over the rows. What an

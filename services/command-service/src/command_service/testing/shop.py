@@ -154,9 +154,9 @@ class Shop:
 
 
 @asynccontextmanager
-async def open_shop(database: str, payment: ServiceProcess, replicas: int = 1) -> AsyncIterator[Shop]:
-    """A shop on an empty database. Faults are lifted when it closes."""
-    first = Settings(postgres_dsn=database, replica="test", port=8101, payment_urls=payment.url)
+async def open_shop(store: str, payment: ServiceProcess, replicas: int = 1) -> AsyncIterator[Shop]:
+    """A shop on an empty store, whose DSN is given. Faults are lifted when it closes."""
+    first = Settings(postgres_dsn=store, replica="test", port=8101, payment_urls=payment.url)
     client = OutboundClient("payment-service", payment.url, PAYMENT_CLIENT)
     async with AsyncExitStack() as stack:
         service, *more = [

@@ -1,0 +1,1 @@
+"""Maintenance: the process `migrations`, which alone owns the tables (ADR 23)."""
