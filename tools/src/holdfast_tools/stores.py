@@ -7,7 +7,7 @@ from typing import Any, Final
 import asyncpg
 import httpx
 from pydantic import Field
-from pydantic_settings import BaseSettings
+from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from holdfast.service.keys import DEMO_CHECKPOINT_PUBLIC_KEY
 from holdfast_tools.command_line import UserError
@@ -17,6 +17,8 @@ _JOURNAL_PAGE: Final = 1000
 
 class StoreSettings(BaseSettings):
     """Read from the environment; the defaults are the embedded stack's."""
+
+    model_config = SettingsConfigDict(frozen=True, extra="ignore", env_ignore_empty=True)
 
     postgres_dsn: str = "postgresql://holdfast_service:holdfast-service@127.0.0.1:5432/holdfast"
     checkpoint_public_key: str = DEMO_CHECKPOINT_PUBLIC_KEY
