@@ -169,7 +169,7 @@ test: setup fetch ## the checks, then all tests, with coverage of the pure code;
 	if [ -n "$(ARGS)" ]; then exec $(BIN)/pytest $(ARGS); fi
 	$(BOUNDED) 300 $(BIN)/coverage run -m pytest -q $(AGAIN) $(PURE)
 	$(BOUNDED) 1200 $(BIN)/pytest -q $(AGAIN) -n 3 --dist loadfile --no-loadscope-reorder $(addprefix --ignore=,$(PURE)) $(PARTS)
-	$(BOUNDED) 900 $(BIN)/pytest $(AGAIN) $(addprefix --ignore=,$(FAULTS)) tests/embedded_stack
+	$(BOUNDED) 1200 $(BIN)/pytest $(AGAIN) $(addprefix --ignore=,$(FAULTS)) tests/embedded_stack
 test-faults: setup fetch ## kill every part and lose replicas under load: wants a machine with nothing else to do
 	@HOLDFAST_FULL=1 $(BIN)/pytest -s $(FAULTS)
 check: lint types imports ## the checks without the tests
