@@ -28,7 +28,7 @@ def shop() -> Iterator[EmbeddedShop]:
     # Not below pytest's own directory: servers that root starts run as somebody who could not enter that.
     state = Path(tempfile.mkdtemp(prefix="holdfast-e2e-", dir="/var/tmp"))
     state.chmod(0o755)
-    stack = Stack(state, env={"FAULTS_ENABLED": "true"}, tied_to=os.getpid())
+    stack = Stack(state, env={"FAULTS_ENABLED": "true", "CHECKPOINT_EVERY_S": "2"}, tied_to=os.getpid())
     try:
         with stack:
             running = EmbeddedShop(stack, state / "acks.jsonl")

@@ -1,6 +1,7 @@
 """On the whole shop: an event changed by the owner of the tables is found, and no service could have changed it."""
 
 import asyncio
+import re
 
 import asyncpg
 import pytest
@@ -15,7 +16,7 @@ def verified(shop: EmbeddedShop) -> tuple[int, str, str]:
     return done.returncode, done.stdout, done.stderr
 
 
-async def signed_up_to(owner: asyncpg.Connection, position: int, within_s: float = 70) -> None:
+async def signed_up_to(owner: asyncpg.Connection, position: int, within_s: float = 30) -> None:
     """Returns when a checkpoint covers that position."""
     async with asyncio.timeout(within_s):
         while (await owner.fetchval("SELECT max(position) FROM checkpoints") or 0) < position:  # noqa: ASYNC110
@@ -41,7 +42,7 @@ async def test_verify_finds_one_flipped_byte_and_one_removed_event_and_says_wher
         code, found, _ = verified(shop)
         assert code == 1
         assert "product-71053" in found
-        assert "checkpoint-1: checkpoint stored as" in found
+        assert re.search(r"checkpoint-\d+: checkpoint stored as", found)
     finally:
         await owner.execute("DELETE FROM events WHERE position = $1", event["position"])
         columns = ", ".join(event.keys())
