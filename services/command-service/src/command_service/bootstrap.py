@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncIterator, Sequence
-from contextlib import asynccontextmanager, suppress
+from contextlib import asynccontextmanager
 from dataclasses import replace
 
 import structlog
@@ -70,16 +70,12 @@ def build(settings: Settings) -> FastAPI:
     @asynccontextmanager
     async def lifespan(_app: FastAPI) -> AsyncIterator[None]:
         await payments.start()
-        background = asyncio.create_task(storage.prepare(_preparations(parts, settings)))
         try:
-            yield
+            async with storage.opened(_preparations(parts, settings)):
+                yield
         finally:
-            background.cancel()
-            with suppress(asyncio.CancelledError):
-                await background
             await payments.close()
             parts.passwords.close()
-            storage.database.close()
 
     health = Health(
         readiness=lambda: Readiness(storage.prepared.is_set(), storage.states),

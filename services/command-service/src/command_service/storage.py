@@ -1,7 +1,8 @@
 """PostgreSQL as the processes of this package use it: pools with their breakers, and the schema that they wait for."""
 
 import asyncio
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
 from importlib.resources import files
 
@@ -55,7 +56,7 @@ class Pool:
 class Storage:
     """The database, each pool behind its own bulkhead and breaker, so that a queue for hot products stops no cart.
 
-    `prepare` runs in the background for as long as the process lives.
+    `opened` surrounds the life of a process.
     """
 
     def __init__(self, dsn: str, application: str, pools: Sequence[Pool]) -> None:
@@ -83,6 +84,33 @@ class Storage:
             return "not prepared"
         state = guard.breaker.state
         return "up" if state == "closed" else f"breaker {state}"
+
+    @asynccontextmanager
+    async def opened(
+        self,
+        preparations: Sequence[Preparation] = (),
+        *,
+        schema: Preparation | None = None,
+        work: Callable[[], Awaitable[None]] | None = None,
+    ) -> AsyncIterator[None]:
+        """Runs `prepare` and, once the schema is there, `work` in the background; ends both and closes the database
+        at the end.
+        """
+        background = [asyncio.create_task(self.prepare(preparations, schema=schema))]
+        if work is not None:
+            background.append(asyncio.create_task(self._when_prepared(work)))
+        try:
+            yield
+        finally:
+            for task in background:
+                task.cancel()
+                with suppress(asyncio.CancelledError):
+                    await task
+            self.database.close()
+
+    async def _when_prepared(self, work: Callable[[], Awaitable[None]]) -> None:
+        await self.prepared.wait()
+        await work()
 
     async def prepare(self, preparations: Sequence[Preparation] = (), *, schema: Preparation | None = None) -> None:
         """Wait for the schema, then do `preparations` in order, each until it succeeds; watch PostgreSQL all the while.

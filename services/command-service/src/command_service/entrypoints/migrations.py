@@ -1,10 +1,9 @@
 """`python -m command_service.entrypoints.migrations`: make the schema, then maintain it until SIGTERM."""
 
-import asyncio
 import sys
 import time
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager, suppress
+from contextlib import asynccontextmanager
 from typing import Any
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
@@ -29,10 +28,11 @@ _POOL = Pool("default", "postgresql", PoolSettings(size=2, acquire_timeout_s=0.8
 def build(settings: MaintenanceSettings) -> FastAPI:
     """The process's health endpoints, with the work in their background; it starts with PostgreSQL down."""
     storage = Storage(settings.postgres_owner_dsn, f"{SERVICE}:{settings.replica}"[:60], [_POOL])
+    _require_service_role(settings)
     maintenance = Maintenance(
         storage.database,
         settings.postgres_dsn,
-        _key(settings).sign,
+        _checkpoint_key(settings).sign,
         checkpoint_every_s=settings.checkpoint_every_s,
     )
     dependencies = Dependencies(SERVICE)
@@ -40,43 +40,32 @@ def build(settings: MaintenanceSettings) -> FastAPI:
 
     @asynccontextmanager
     async def lifespan(_app: FastAPI) -> AsyncIterator[None]:
-        background = [
-            asyncio.create_task(storage.prepare(schema=maintenance.make_schema)),
-            asyncio.create_task(_work(storage, maintenance)),
-        ]
-        try:
+        async with storage.opened(schema=maintenance.make_schema, work=maintenance.run):
             yield
-        finally:
-            for task in background:
-                task.cancel()
-                with suppress(asyncio.CancelledError):
-                    await task
-            storage.database.close()
 
     health = Health(
         readiness=lambda: Readiness(storage.prepared.is_set(), storage.states),
         dependencies=lambda: [line.as_json() for line in dependencies.status()],
-        extra=lambda: {"checkpoint": _told(maintenance)},
+        extra=lambda: {"checkpoint": _last_checkpoint(maintenance)},
     )
     return create_app(SERVICE, settings, health=health, registry=_registry(maintenance), lifespan=lifespan)
 
 
-async def _work(storage: Storage, maintenance: Maintenance) -> None:
-    await storage.prepared.wait()
-    await maintenance.run()
-
-
-def _key(settings: MaintenanceSettings) -> Ed25519PrivateKey:
+def _require_service_role(settings: MaintenanceSettings) -> None:
     try:
         ServiceRole.of_dsn(settings.postgres_dsn)
-        return private_key(settings.checkpoint_private_key)
-    except KeyInvalid as error:
-        refuse_start(f"CHECKPOINT_PRIVATE_KEY: {error}")
     except RoleRefused as error:
         refuse_start(f"POSTGRES_DSN: {error}")
 
 
-def _told(maintenance: Maintenance) -> dict[str, Any]:
+def _checkpoint_key(settings: MaintenanceSettings) -> Ed25519PrivateKey:
+    try:
+        return private_key(settings.checkpoint_private_key)
+    except KeyInvalid as error:
+        refuse_start(f"CHECKPOINT_PRIVATE_KEY: {error}")
+
+
+def _last_checkpoint(maintenance: Maintenance) -> dict[str, Any]:
     last = maintenance.last
     if last is None:
         return {"number": None, "events": None, "signed_at": None}

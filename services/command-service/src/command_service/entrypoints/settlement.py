@@ -1,9 +1,8 @@
 """`python -m command_service.entrypoints.settlement`: settle what is owed until SIGTERM."""
 
-import asyncio
 import sys
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager, suppress
+from contextlib import asynccontextmanager
 from dataclasses import asdict
 
 from fastapi import FastAPI
@@ -38,16 +37,11 @@ def build(settings: SettlementSettings) -> FastAPI:
     @asynccontextmanager
     async def lifespan(_app: FastAPI) -> AsyncIterator[None]:
         await client.start()
-        background = [asyncio.create_task(storage.prepare()), asyncio.create_task(_work(storage, settlement))]
         try:
-            yield
+            async with storage.opened(work=settlement.run):
+                yield
         finally:
-            for task in background:
-                task.cancel()
-                with suppress(asyncio.CancelledError):
-                    await task
             await client.close()
-            storage.database.close()
 
     health = Health(
         readiness=lambda: Readiness(storage.prepared.is_set(), storage.states),
@@ -55,11 +49,6 @@ def build(settings: SettlementSettings) -> FastAPI:
         extra=lambda: {"settlement": asdict(settlement.backlog)},
     )
     return create_app(SERVICE, settings, health=health, registry=_registry(settlement), lifespan=lifespan)
-
-
-async def _work(storage: Storage, settlement: Settlement) -> None:
-    await storage.prepared.wait()
-    await settlement.run()
 
 
 def _registry(settlement: Settlement) -> CollectorRegistry:
