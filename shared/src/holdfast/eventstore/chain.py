@@ -23,6 +23,11 @@ _MICROSECOND: Final = timedelta(microseconds=1)
 _BATCH: Final = 1000
 
 
+def microseconds(time: datetime) -> int:
+    """Since 1970, exactly; `time` is aware."""
+    return (time - _EPOCH) // _MICROSECOND
+
+
 def event_hash(
     before: bytes,
     stream_id: str,
@@ -34,8 +39,7 @@ def event_hash(
     recorded_at: datetime,
 ) -> bytes:
     """32 bytes. `before` is the hash of the version before; `recorded_at` is aware."""
-    at = (recorded_at - _EPOCH) // _MICROSECOND
-    content = [stream_id, version, event_type, schema_version, data, metadata, at]
+    content = [stream_id, version, event_type, schema_version, data, metadata, microseconds(recorded_at)]
     return hashlib.sha256(before + orjson.dumps(content, option=orjson.OPT_SORT_KEYS)).digest()
 
 

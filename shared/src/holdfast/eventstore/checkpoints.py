@@ -12,11 +12,12 @@ import asyncio
 import hashlib
 from collections.abc import Callable
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from typing import Final
 
 import asyncpg
 
+from holdfast.eventstore.chain import microseconds
 from holdfast.eventstore.connections import CLIENT_ERRORS, Connection
 from holdfast.eventstore.database import Database
 from holdfast.eventstore.translation import translated
@@ -27,8 +28,6 @@ Signed = Callable[[bytes, bytes], bool]
 """Whether the first is a signature of the second."""
 
 _CONTEXT: Final = b"holdfast checkpoint 1"
-_EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
-_MICROSECOND: Final = timedelta(microseconds=1)
 _PAGE: Final = 10_000
 _OTHERS_END_WITHIN_S: Final = 30.0  # no transaction of a service lasts longer than its deadline, seconds
 _POLL_S: Final = 0.05
@@ -60,12 +59,11 @@ class Checkpoint:
     @property
     def message(self) -> bytes:
         """What is signed."""
-        at = (self.signed_at - _EPOCH) // _MICROSECOND
-        numbers = (self.number, self.position, self.events, at)
+        numbers = (self.number, self.position, self.events, microseconds(self.signed_at))
         return _CONTEXT + b"".join(number.to_bytes(8) for number in numbers) + self.root
 
 
-NOTHING: Final = Checkpoint(0, 0, 0, bytes(32), _EPOCH)
+NOTHING: Final = Checkpoint(0, 0, 0, bytes(32), datetime.fromtimestamp(0, UTC))
 """What the first checkpoint follows."""
 
 
