@@ -1,8 +1,5 @@
 """A wrong setting stops the start with one line that names the variable."""
 
-import os
-import subprocess
-import sys
 from collections.abc import Mapping
 
 import pytest
@@ -12,6 +9,7 @@ from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption,
 from gateway.bootstrap import build
 from gateway.settings import GatewaySettings, parse_status_urls
 from holdfast.service.settings import load
+from holdfast.testing.processes import refused_start
 
 _KEY = Ed25519PrivateKey.generate()
 PRIVATE = _KEY.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()).decode()
@@ -50,13 +48,8 @@ def test_the_start_is_refused_in_one_line(
 
 
 def test_the_process_itself_ends_with_that_line_and_code_2() -> None:
-    command = [sys.executable, "-m", "gateway"]
-    ended = subprocess.run(
-        command, env={**os.environ, "MODE": "production"}, capture_output=True, text=True, timeout=30, check=False
-    )
-    assert ended.returncode == 2
-    assert ended.stderr.startswith("cannot start: TOKEN_PUBLIC_KEY")
-    assert ended.stderr.count("\n") == 1
+    said = refused_start("gateway", {"MODE": "production"})
+    assert said.startswith("cannot start: TOKEN_PUBLIC_KEY")
 
 
 def test_production_starts_with_keys_of_its_own(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -1,14 +1,11 @@
 """The process itself: `python -m command_service`."""
 
-import os
-import subprocess
-import sys
 from pathlib import Path
 
 import httpx
 import pytest
 
-from holdfast.testing.processes import ServiceProcess
+from holdfast.testing.processes import ServiceProcess, refused_start
 
 NOWHERE = {"POSTGRES_DSN": "postgresql://holdfast:holdfast@127.0.0.1:1/holdfast", "PAYMENT_URLS": "http://127.0.0.1:1"}
 
@@ -36,14 +33,4 @@ def test_the_process_lives_with_every_dependency_down(tmp_path: Path) -> None:
     ],
 )
 def test_a_wrong_setting_stops_the_start_with_one_line_that_names_it(wrong: dict[str, str], named: str) -> None:
-    ended = subprocess.run(
-        [sys.executable, "-m", "command_service"],
-        env={**os.environ, **NOWHERE, **wrong},
-        capture_output=True,
-        text=True,
-        timeout=30,
-        check=False,
-    )
-    assert ended.returncode == 2
-    assert ended.stderr.count("\n") == 1
-    assert named in ended.stderr
+    assert named in refused_start("command_service", NOWHERE | wrong)

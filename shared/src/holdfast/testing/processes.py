@@ -21,6 +21,15 @@ def free_port() -> int:
         return port
 
 
+def refused_start(module: str, env: Mapping[str, str]) -> str:
+    """The one line with which `python -m module`, given `env` beside the test's own environment, refuses to start."""
+    command = [sys.executable, "-m", module]
+    ended = subprocess.run(command, env={**os.environ, **env}, capture_output=True, text=True, timeout=30, check=False)
+    assert ended.returncode == 2, ended.stderr
+    assert ended.stderr.count("\n") == 1, ended.stderr
+    return ended.stderr
+
+
 class ServiceProcess:
     """`python -m module` with `env` on a port that stays the same through restarts; its output goes to `log`."""
 
