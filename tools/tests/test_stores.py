@@ -1,4 +1,4 @@
-"""What the tools are told by their environment."""
+"""Settings of the tools, read from the environment."""
 
 import pytest
 

@@ -1,4 +1,4 @@
-"""What the process `migrations` is told by its environment."""
+"""Settings of the process `migrations`."""
 
 from pydantic import Field
 
