@@ -1,6 +1,8 @@
 """Sessions, registration and the profile, as docs/API.md has them."""
 
+import asyncio
 import re
+import time
 import uuid
 from datetime import UTC, datetime, timedelta
 
@@ -8,6 +10,7 @@ import pytest
 
 import contract
 from contract import ADDRESS, ADMIN, PASSWORD, UUID, Client
+from running import EmbeddedShop
 
 pytestmark = [pytest.mark.e2e, pytest.mark.timeout(120)]
 
@@ -177,3 +180,59 @@ async def test_guests_have_no_profile(somebody: Client) -> None:
     assert await guest.refused("GET", "/api/profile") == (403, "forbidden")
     change = {"name": "Ann", "email": _email()}
     assert await guest.refused("PUT", "/api/profile", change) == (403, "forbidden")
+
+
+async def _refused_everywhere_after_s(shop: EmbeddedShop, somebody: Client, token: str) -> float:
+    """Seconds until every gateway, command-service and query-service refuses the token."""
+    began, headers = time.monotonic(), {"Authorization": f"Bearer {token}"}
+    processes = [name for name in shop.names if name.startswith(("gateway", "command", "query"))]
+    assert len(processes) == 6
+    left = {name: f"{shop.stack.url(name)}/api/cart" for name in processes}
+    while left:
+        assert time.monotonic() - began < 5, f"after 5 s not refused by {', '.join(left)}"
+        for name, url in list(left.items()):
+            answer = await somebody.http.get(url, headers=headers)
+            if answer.status_code == 401:
+                assert answer.json()["detail"] == "the session has ended"
+                del left[name]
+        await asyncio.sleep(0.02)
+    return time.monotonic() - began
+
+
+async def test_a_session_that_ended_is_refused_by_every_process_within_five_seconds(
+    shop: EmbeddedShop, somebody: Client
+) -> None:
+    took_s = []
+    for _ in range(3):
+        customer = await somebody.guest()
+        guest_token, email = customer.token, _email()
+        await customer.register(email)
+        took_s.append(await _refused_everywhere_after_s(shop, somebody, guest_token))
+        first, second = customer.token, (await somebody.other().sign_in(email)).body["token"]
+        change = {"password": PASSWORD, "new_password": f"{PASSWORD} again"}
+        reply = await customer.do("PUT", "/api/profile/password", change)
+        assert reply.body == {"customer_id": customer.customer_id}
+        took_s.append(await _refused_everywhere_after_s(shop, somebody, second))
+        reply = await customer.do("DELETE", "/api/sessions/current")
+        assert reply.body == {"customer_id": customer.customer_id}
+        took_s.append(await _refused_everywhere_after_s(shop, somebody, first))
+    print(f"{len(took_s)} revocations had reached every process after {max(took_s):.1f} s at most")
+
+
+async def test_what_ended_before_postgresql_was_paused_stays_ended_and_a_new_sign_out_is_503(
+    shop: EmbeddedShop, somebody: Client
+) -> None:
+    ended, goes_on = await somebody.customer(), await somebody.customer()
+    await ended.do("DELETE", "/api/sessions/current")
+    await _refused_everywhere_after_s(shop, somebody, ended.token)
+    shop.stack.pause("postgres", for_s=20)
+    try:
+        await asyncio.sleep(2)
+        await _refused_everywhere_after_s(shop, somebody, ended.token)
+        url, headers = f"{shop.urls[0]}/api/sessions/current", {"Authorization": f"Bearer {goes_on.token}"}
+        answer = await somebody.http.delete(url, headers=headers)
+        assert (answer.status_code, answer.json()["code"]) == (503, "dependency-unavailable")
+        assert (await somebody.http.get(f"{shop.urls[0]}/api/products")).status_code == 200
+    finally:
+        shop.stack.resume("postgres")
+    await goes_on.do("DELETE", "/api/sessions/current")

@@ -23,11 +23,13 @@ _MOST_REPEATS = 5
 class Attacker:
     """Sends hostile requests, one at a time, to all gateways in turn.
 
-    tokens: of each role, all of one customer. busy: how often the shop had no time or place and was asked again.
+    tokens: of each role, all of one customer. short_lived: the same, each given once, for calls that end its session.
+    busy: how often the shop had no time or place and was asked again.
     """
 
     urls: Sequence[str]
     tokens: Mapping[str, Iterator[str]]
+    short_lived: Mapping[str, Iterator[str]]
     findings: Counter[str] = field(default_factory=Counter)
     sent: int = 0
     busy: int = 0
@@ -67,7 +69,9 @@ class Attacker:
     def send(self, request: Request, url: str | None = None) -> Response:
         """The answer; another address and token ask again after 429, and after 503 or 504 of a busy shop."""
         for _ in range(_MOST_REPEATS):
-            token = None if request.role == "nobody" else next(self.tokens[request.role])
+            ends = request.operation is not None and request.operation.id == "end_session"
+            tokens = self.short_lived if ends else self.tokens
+            token = None if request.role == "nobody" else next(tokens[request.role])
             data = request.encoded(token)
             head, target = request.method == b"HEAD", url or next(self._urls)
             response = exchange(target, next(self._sources), data, head=head, whole=request.whole)
@@ -89,7 +93,11 @@ async def attacker(somebody: Client) -> tuple[Attacker, dict[str, str]]:
     await eventually(lambda: _has_two(guest))
     email = (await customer.get("/api/profile")).body["email"]
     roles: dict[Role, Client] = {"admin": admin, "customer": customer, "guest": guest}
-    found = Attacker(somebody.urls, {role: _tokens(client, role) for role, client in roles.items()})
+    found = Attacker(
+        somebody.urls,
+        {role: itertools.cycle(itertools.islice(_tokens(client, role), _TOKENS)) for role, client in roles.items()},
+        {role: _tokens(client, role) for role, client in roles.items()},
+    )
     own = {"product_id": product_id, "order_id": order_id, "stream_id": f"order-{order_id}", "email": email}
     own |= {"password": PASSWORD, "customer_id": guest.customer_id}
     return found, own
@@ -100,11 +108,10 @@ async def _has_two(guest: Client) -> bool:
 
 
 def _tokens(client: Client, role: Role) -> Iterator[str]:
-    """Tokens of one customer, which the limits count apart."""
-    signer, now = TokenSigner(DEMO_PRIVATE_KEY), datetime.now(UTC)
-    return itertools.cycle(
-        [signer.sign(client.customer_id, role, now - timedelta(seconds=n))[0] for n in range(_TOKENS)]
-    )
+    """Tokens of one customer, which the limits count apart, without an end."""
+    signer, began = TokenSigner(DEMO_PRIVATE_KEY), datetime.now(UTC) - timedelta(minutes=1)
+    while True:
+        yield signer.sign(client.customer_id, role, began)[0]
 
 
 def real_cursors(attacker_: Attacker, operations: Sequence[Operation], world: World) -> World:

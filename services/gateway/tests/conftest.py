@@ -3,7 +3,7 @@
 import asyncio
 import socket
 from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import AsyncExitStack
+from contextlib import AsyncExitStack, suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from functools import cache
@@ -54,12 +54,14 @@ def problem(status: int, code: str, **headers: str) -> web.Response:
 
 
 class StandIn:
-    """A service of the test's own: it records what it gets and answers as told; /healthz is answered apart."""
+    """A service of the test's own: it records what it gets and answers as told. /healthz is answered apart, and so is
+    /internal/revocations, with `ended`, or 503 if that is None."""
 
     def __init__(self) -> None:
         self.received: list[Received] = []
         self.answers: list[Answering] = []
         self.healthy_after_s = 0.0
+        self.ended: list[dict[str, object]] | None = []
         self.url = ""
         self._runner: web.AppRunner | None = None
         self.then(200, {"ok": True})
@@ -94,6 +96,7 @@ class StandIn:
     async def start(self) -> "StandIn":
         app = web.Application(client_max_size=10 * 1024 * 1024)
         app.router.add_get("/healthz", self._healthy)
+        app.router.add_get("/internal/revocations", self._revocations)
         app.router.add_route("*", "/{path:.*}", self._answer)
         self._runner = web.AppRunner(app, access_log=None, shutdown_timeout=0.1)
         await self._runner.setup()
@@ -116,6 +119,12 @@ class StandIn:
     async def _healthy(self, _request: web.Request) -> web.Response:
         await asyncio.sleep(self.healthy_after_s)
         return web.Response(body=b"{}")
+
+    async def _revocations(self, request: web.Request) -> web.Response:
+        if self.ended is None:
+            return problem(503, "dependency-unavailable")
+        newer = [one for one in self.ended if int(str(one["number"])) > int(request.query["after"])]
+        return web.Response(body=orjson.dumps({"items": newer, "more": False}), content_type="application/json")
 
     async def _answer(self, request: web.Request) -> web.Response:
         headers = {name.lower(): value for name, value in request.headers.items()}
@@ -158,7 +167,8 @@ async def serve_gateway(stack: AsyncExitStack, settings: GatewaySettings) -> htt
     # With its protocol named, or asyncio leaves Nagle's algorithm on and every answer takes 40 ms.
     listening = socket.socket(socket.AF_INET, socket.SOCK_STREAM, socket.IPPROTO_TCP)
     listening.bind(("127.0.0.1", 0))
-    server = make_server(build(settings), settings, keep_alive_s=KEEP_ALIVE_S)
+    app = build(settings)
+    server = make_server(app, settings, keep_alive_s=KEEP_ALIVE_S)
     server.config.timeout_graceful_shutdown = 1
     task = asyncio.create_task(server.serve([listening]))
 
@@ -169,6 +179,10 @@ async def serve_gateway(stack: AsyncExitStack, settings: GatewaySettings) -> htt
     stack.push_async_callback(stop)
     while not server.started:  # noqa: ASYNC110  # uvicorn has no event for it
         await asyncio.sleep(0.005)
+    with suppress(TimeoutError):  # a test may have no command-service
+        async with asyncio.timeout(0.3):
+            while not app.state.verifier.ended.known:  # noqa: ASYNC110
+                await asyncio.sleep(0.005)
     base = f"http://127.0.0.1:{listening.getsockname()[1]}"
     return await stack.enter_async_context(httpx.AsyncClient(base_url=base, timeout=5, trust_env=False))
 

@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import replace
+from functools import partial
 
 import structlog
 from fastapi import APIRouter, FastAPI
@@ -19,12 +20,14 @@ from command_service.api import (
     orders_commands,
     problems,
     reads,
+    revocations,
     sessions,
     streams,
 )
 from command_service.codec import KIND_OF_NAME
 from command_service.handlers.customers import ensure_admin
 from command_service.handlers.keys_at_work import KeysAtWork
+from command_service.handlers.revocations import follow
 from command_service.handlers.sign_in_attempts import SignInAttempts
 from command_service.parts import CHECKOUT_POOL_NAME, Parts
 from command_service.settings import Settings
@@ -36,6 +39,7 @@ from holdfast.resilience.dependencies import Dependencies
 from holdfast.resilience.settings import CHECKOUT_BULKHEAD, PAYMENT_CLIENT, POSTGRES_BULKHEAD
 from holdfast.service.app import create_app
 from holdfast.service.health import Health, Readiness
+from holdfast.service.revocations import Revocations
 
 SERVICE = "command-service"
 log = structlog.get_logger(__name__)
@@ -53,6 +57,7 @@ ROUTERS: Sequence[APIRouter] = (
     reads.router,
     orders.router,
     streams.router,
+    revocations.router,
 )
 
 
@@ -61,6 +66,7 @@ def build(settings: Settings) -> FastAPI:
     storage = Storage(settings.postgres_dsn, f"{SERVICE}:{settings.replica}"[:60], _pools(settings))
     payments = OutboundClient("payment-service", settings.payment_urls, PAYMENT_CLIENT)
     parts = Parts(storage.database, Payments(payments), Passwords(), KeysAtWork(), SignInAttempts())
+    ended = Revocations()
     dependencies = Dependencies(SERVICE)
     for guard in storage.guards.values():
         dependencies.add(guard)
@@ -71,7 +77,7 @@ def build(settings: Settings) -> FastAPI:
     async def lifespan(_app: FastAPI) -> AsyncIterator[None]:
         await payments.start()
         try:
-            async with storage.opened(_preparations(parts, settings)):
+            async with storage.opened(_preparations(parts, settings), work=partial(follow, storage.database, ended)):
                 yield
         finally:
             await payments.close()
@@ -82,6 +88,7 @@ def build(settings: Settings) -> FastAPI:
         dependencies=lambda: [line.as_json() for line in dependencies.status()],
     )
     app = create_app(SERVICE, settings, routers=ROUTERS, health=health, lifespan=lifespan)
+    app.state.verifier.ended = ended
     app.state.parts = parts
     app.state.storage = storage
     problems.install(app)

@@ -31,7 +31,12 @@ MIGRATIONS: tuple[MigrationSet, ...] = (
 )
 PRIVILEGES: tuple[Privileges, ...] = (
     EVENT_STORE_PRIVILEGES,
-    {"payment_work": "SELECT, INSERT, UPDATE, DELETE", "credentials": "SELECT, INSERT, UPDATE"},
+    {
+        "payment_work": "SELECT, INSERT, UPDATE, DELETE",
+        "credentials": "SELECT, INSERT, UPDATE",
+        "revocations": "SELECT, INSERT",
+        "first_admin": "SELECT, INSERT",
+    },
 )
 """What the services' role may do; the tables of command-service beside those of the event store."""
 

@@ -27,7 +27,7 @@ from gateway.lanes import CLIENT, make_lanes
 from gateway.observed import AdmissionMetrics, OutboundMetrics, PaceMetrics
 from gateway.ops import SERVICE, Operations, status_route
 from gateway.response_cache import ResponseCache
-from gateway.routes import FORWARDED, REGISTER_ROUTE, SIGN_IN_ROUTE
+from gateway.routes import FORWARDED, PASSWORD_ROUTE, REGISTER_ROUTE, SIGN_IN_ROUTE
 from gateway.routing import READ
 from gateway.sessions import Sessions
 from gateway.settings import GatewaySettings, parse_status_urls
@@ -42,6 +42,8 @@ from holdfast.resilience.settings import ADMISSION, QUERY_CLIENT, ClientSettings
 from holdfast.service.app import Lifespan, create_app, make_verifier
 from holdfast.service.health import Health, Readiness
 from holdfast.service.keys import KeyInvalid
+from holdfast.service.revocation_feed import RevocationFeed
+from holdfast.service.revocations import Revocations
 from holdfast.service.settings import refuse_start
 from holdfast.service.tokens import TokenInvalid, TokenSigner, TokenVerifier
 
@@ -58,6 +60,7 @@ class Parts:
     board: StatusBoard
     switches: Switches
     dependencies: Dependencies
+    feed: RevocationFeed
 
 
 def build(settings: GatewaySettings) -> FastAPI:
@@ -65,7 +68,8 @@ def build(settings: GatewaySettings) -> FastAPI:
     registry = CollectorRegistry()
     signer, verifier = _signer(settings), make_verifier(settings)
     _check_pair(signer, verifier)
-    parts = _parts(settings, registry)
+    verifier.ended = ended = Revocations()
+    parts = _parts(settings, registry, ended)
     limits = _limits(settings)
     places = ServicePlaces(
         limits,
@@ -134,14 +138,18 @@ def _shop_endpoints(forwarder: Forwarder, sessions: Sessions) -> list[Endpoint]:
     async def register(call: Call, _body: BaseModel | None) -> Response:
         return await sessions.register(call)
 
+    async def change_password(call: Call, _body: BaseModel | None) -> Response:
+        return await sessions.change_password(call)
+
     return [
         Endpoint(SIGN_IN_ROUTE, open_session),
         Endpoint(REGISTER_ROUTE, register),
+        Endpoint(PASSWORD_ROUTE, change_password),
         *(Endpoint(route, forward) for route in FORWARDED),
     ]
 
 
-def _parts(settings: GatewaySettings, registry: CollectorRegistry) -> Parts:
+def _parts(settings: GatewaySettings, registry: CollectorRegistry, ended: Revocations) -> Parts:
     metrics = OutboundMetrics(registry)
     query = OutboundClient("query-service", settings.query_urls, QUERY_CLIENT, observe=metrics.attempt)
     commands = ClientSettings(bulkhead=CLIENT)
@@ -153,7 +161,8 @@ def _parts(settings: GatewaySettings, registry: CollectorRegistry) -> Parts:
     dependencies.add_listener(_log_breaker)
     board = StatusBoard(parse_status_urls(settings.status_urls), settings.status_interval_s)
     switches = Switches(board, SERVICE, settings.replica)
-    return Parts(query, command, ResponseCache(Cache(settings.cache_bytes), registry), board, switches, dependencies)
+    cache = ResponseCache(Cache(settings.cache_bytes), registry)
+    return Parts(query, command, cache, board, switches, dependencies, RevocationFeed(command, ended))
 
 
 def _log_breaker(name: str, old: str, new: str) -> None:
@@ -166,12 +175,14 @@ def _lifespan(parts: Parts, warmed: Forwarder | None) -> Lifespan:
         members = (parts.query, parts.command, parts.board)
         for member in members:
             await member.start()
-        warming = asyncio.create_task(warm(warmed.forward), name="warm") if warmed else None
+        background = [asyncio.create_task(parts.feed.run(), name="revocations")]
+        if warmed:
+            background.append(asyncio.create_task(warm(warmed.forward), name="warm"))
         try:
             yield
         finally:
-            if warming is not None:
-                warming.cancel()
+            for task in background:
+                task.cancel()
             await parts.cache.close()
             for member in members:
                 await member.close()

@@ -23,7 +23,8 @@ LANES: Final = {
     # Reads of the write model: short, and worth less than a command.
     Lane.READS: BulkheadSettings(limit=6, queue=16, max_wait_s=0.1),
 }
-CLIENT: Final = BulkheadSettings(limit=sum(lane.limit for lane in LANES.values()), queue=0)
+# One more for what the gateway itself asks each second: which sessions have ended.
+CLIENT: Final = BulkheadSettings(limit=sum(lane.limit for lane in LANES.values()) + 1, queue=0)
 
 
 def make_lanes() -> dict[Lane, Bulkhead]:

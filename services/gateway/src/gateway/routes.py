@@ -30,7 +30,19 @@ REGISTER_ROUTE: Final = Route(
     "POST", "/api/customers", "register", "Become a customer", "shop", "command-service", ANYONE,
     http.Registered, SIGN_IN, 201, body=http.NewCustomer, lane=Lane.SIGN_IN,
     codes={409: ("already-registered", "email-taken", "request-in-progress"), 422: ("idempotency-key-reused",)},
-    group="registration",
+    group="registration", admits_ended=True,
+)  # fmt: skip
+PASSWORD_ROUTE: Final = Route(
+    "PUT", "/api/profile/password", "change_password", "Change the password, which ends all other sessions", "shop",
+    "command-service", REGISTERED, http.Customer, SIGN_IN, body=http.PasswordChange, lane=Lane.SIGN_IN,
+    codes={401: ("invalid-credentials",), 404: ("not-found",)}, group="password",
+)  # fmt: skip
+
+_SESSIONS: Final = (
+    Route(
+        "DELETE", "/api/sessions/current", "end_session", "Sign out", "shop", "command-service", CALLERS,
+        http.Customer, group="sign-out",
+    ),
 )  # fmt: skip
 
 _PRODUCTS: Final = (
@@ -189,4 +201,4 @@ _ADMIN: Final = (
     ),
 )  # fmt: skip
 
-FORWARDED: Final[tuple[Route, ...]] = (*_PRODUCTS, *_CART, *_ORDERS, *_PROFILE, *_ADMIN_PRODUCTS, *_ADMIN)
+FORWARDED: Final[tuple[Route, ...]] = (*_SESSIONS, *_PRODUCTS, *_CART, *_ORDERS, *_PROFILE, *_ADMIN_PRODUCTS, *_ADMIN)

@@ -35,6 +35,8 @@ Group = Literal[
     "profile",
     "sign-in",
     "registration",
+    "sign-out",
+    "password",
     "admin-lists",
     "admin-products",
     "shipping",
@@ -97,6 +99,7 @@ class Route:
     that cannot name anything is passed on, since this call has an answer to it. cache: how long answers are kept, only
     for calls whose answer is the same for everybody. priority: who is served first when not
     all can be; None: served whatever else there is to do. group: the routes whose failures close this one's way.
+    admits_ended: also for a token whose session has ended, since the answer says why.
     """
 
     method: str
@@ -121,6 +124,7 @@ class Route:
     lane: Lane = Lane.COMMANDS
     priority: Priority | None = Priority.CART
     group: Group = "operation"
+    admits_ended: bool = False
     codes: Mapping[int, tuple[str, ...]] = field(default_factory=dict)
 
     @property

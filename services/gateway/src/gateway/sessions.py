@@ -48,6 +48,11 @@ class Sessions:
         """201 with the new customer's token. A repeat with its key gives a new token (CORRECTNESS 4)."""
         return await self._with_token(call, 201)
 
+    async def change_password(self, call: Call) -> Response:
+        """200 once the password is another; the caller's other sessions have ended then."""
+        self._places.take_password(call)
+        return await self._forwarder.forward(call)
+
     async def _with_token(self, call: Call, good: int) -> Response:
         self._places.take_password(call)
         answer = await self._forwarder.ask_command(call)

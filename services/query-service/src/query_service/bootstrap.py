@@ -11,11 +11,19 @@ from prometheus_client import CollectorRegistry, Counter, Gauge
 
 from holdfast.resilience.breaker import CLOSED
 from holdfast.resilience.bulkhead import Bulkhead
+from holdfast.resilience.client import OutboundClient
 from holdfast.resilience.dependencies import Dependencies
 from holdfast.resilience.guard import Guard
-from holdfast.resilience.settings import ELASTICSEARCH_GUARD, ELASTICSEARCH_SLOW_SHARE, TOKEN_WAIT_BULKHEAD
+from holdfast.resilience.settings import (
+    ELASTICSEARCH_GUARD,
+    ELASTICSEARCH_SLOW_SHARE,
+    REVOCATION_CLIENT,
+    TOKEN_WAIT_BULKHEAD,
+)
 from holdfast.service.app import create_app
 from holdfast.service.health import Health, Readiness
+from holdfast.service.revocation_feed import RevocationFeed
+from holdfast.service.revocations import Revocations
 from query_service.adapters.elasticsearch import NAME, ReadIndex, SeeAttempt, connect, judge
 from query_service.api import problems
 from query_service.api.admin import AdminReads, admin_router
@@ -45,6 +53,8 @@ class Parts:
     together: KeptAnswers[list[str]]
     freshness: Freshness
     watch: WatermarkWatch
+    command: OutboundClient
+    ended: Revocations
 
 
 @asynccontextmanager
@@ -60,13 +70,19 @@ async def opened(settings: QuerySettings) -> AsyncIterator[FastAPI]:
     )
     registry = CollectorRegistry()
     parts = _parts(settings, client, registry)
-    watching = asyncio.create_task(parts.watch.run(), name="watermarks")
+    await parts.command.start()
+    background = [
+        asyncio.create_task(parts.watch.run(), name="watermarks"),
+        asyncio.create_task(RevocationFeed(parts.command, parts.ended).run(), name="revocations"),
+    ]
     try:
         yield _app(settings, parts, registry)
     finally:
-        watching.cancel()
-        with suppress(asyncio.CancelledError):
-            await watching
+        for task in background:
+            task.cancel()
+            with suppress(asyncio.CancelledError):
+                await task
+        await parts.command.close()
         await client.close()
 
 
@@ -99,6 +115,8 @@ def _parts(settings: QuerySettings, client: AsyncElasticsearch, registry: Collec
             timeout_s=settings.elasticsearch_timeout_s,
             slow_after_s=slow_after_s,
         ),
+        command=OutboundClient("command-service", settings.command_urls, REVOCATION_CLIENT),
+        ended=Revocations(),
     )
 
 
@@ -127,6 +145,7 @@ def _app(settings: QuerySettings, parts: Parts, registry: CollectorRegistry) -> 
         registry=registry,
         total_s=lambda _method, _path: settings.total_s,
     )
+    app.state.verifier.ended = parts.ended
     problems.install(app)
     return app
 

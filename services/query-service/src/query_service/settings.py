@@ -11,6 +11,9 @@ class QuerySettings(ServiceSettings):
 
     port: int = Field(8111, ge=1, le=65535, description="where to listen")
     elasticsearch_url: str = Field("http://127.0.0.1:9200", pattern=r"^https?://[^\s/]+(/[^\s]*)?$")
+    command_urls: str = Field(
+        "http://127.0.0.1:8101", description="command-service: base URLs, comma-separated, asked which sessions ended"
+    )
     total_s: float = Field(
         READ_TOTAL_S, gt=0, le=60, description="longest a read may take, s; the gateway's header shortens it"
     )

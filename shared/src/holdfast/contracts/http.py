@@ -107,6 +107,13 @@ class NewCustomer(Request):
     name: Text200
 
 
+class PasswordChange(Request):
+    """`password` is the present one."""
+
+    password: Annotated[str, Field(min_length=1, max_length=200), AfterValidator(_utf8)]
+    new_password: Password
+
+
 class ProfileChange(Request):
     name: Text200
     email: Email
@@ -212,6 +219,10 @@ class Session(Answer):
 
 class Registered(Session):
     version: int
+
+
+class Customer(Answer):
+    customer_id: str
 
 
 class CustomerVersion(Answer):

@@ -211,6 +211,8 @@ ELASTICSEARCH_GUARD = GuardSettings(
 )
 
 QUERY_CLIENT = ClientSettings(bulkhead=QUERY_BULKHEAD)
+# One question a second in the background: which sessions have ended.
+REVOCATION_CLIENT = ClientSettings(bulkhead=BulkheadSettings(limit=1, queue=0))
 PAYMENT_CLIENT = ClientSettings(
     bulkhead=PAYMENT_BULKHEAD,
     # A read of the ledger, which has no other replica: one that hangs is seen without making buyers wait, however few

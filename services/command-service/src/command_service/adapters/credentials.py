@@ -61,11 +61,29 @@ async def change_email(tx: Transaction, customer_id: CustomerId, email: str) -> 
         raise EmailTaken from error
 
 
-async def make_admin(tx: Transaction, customer_id: CustomerId, password_hash: str) -> None:
-    """Give the administrator's role and a new password to who is there already."""
-    await tx.execute(
-        "UPDATE credentials SET role = 'admin', password_hash = $2 WHERE customer_id = $1", customer_id, password_hash
+async def replace_password(tx: Transaction, customer_id: CustomerId, present_hash: str, new_hash: str) -> bool:
+    """Whether the stored hash was still the present one, and is the new one now."""
+    tag = await tx.execute(
+        "UPDATE credentials SET password_hash = $3 WHERE customer_id = $1 AND password_hash = $2",
+        customer_id,
+        present_hash,
+        new_hash,
     )
+    return tag == "UPDATE 1"
+
+
+async def first_admin(tx: Transaction) -> CustomerId | None:
+    """The id of the first administrator, None before there is one."""
+    customer_id = await tx.fetchval("SELECT customer_id FROM first_admin")
+    return None if customer_id is None else CustomerId(customer_id)
+
+
+async def set_first_admin(tx: Transaction, customer_id: CustomerId) -> None:
+    """Say who is the first administrator. Raises EmailTaken if somebody was made it at the same time."""
+    try:
+        await tx.execute("INSERT INTO first_admin (customer_id) VALUES ($1)", customer_id)
+    except asyncpg.UniqueViolationError as error:
+        raise EmailTaken from error
 
 
 async def remember_network(tx: Transaction, customer_id: CustomerId, mark: int) -> None:

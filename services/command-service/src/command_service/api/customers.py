@@ -7,19 +7,28 @@ from fastapi.responses import Response
 
 from command_service.api.answers import command_answer, done_answer
 from command_service.api.checkout import address_of
-from command_service.api.requests import FromParts, RegisteredCommand, idempotency_key, request_metadata, source_of
+from command_service.api.requests import (
+    FromParts,
+    RegisteredCaller,
+    RegisteredCommand,
+    idempotency_key,
+    request_metadata,
+    source_of,
+)
 from command_service.codec import CUSTOMER
 from command_service.domain.values import CustomerId
 from command_service.handlers.customers import Registration, register, update_profile
+from command_service.handlers.revocations import change_password
 from holdfast.contracts import http
 from holdfast.contracts.http import normal_email
 from holdfast.eventstore import CommandKey, fingerprint, scoped_key
-from holdfast.service.auth import optional_caller
+from holdfast.service.auth import caller_or_ended
 from holdfast.service.context import current
 from holdfast.service.tokens import Caller
 
 router = APIRouter()
-MaybeCaller = Annotated[Caller | None, Depends(optional_caller)]
+# A guest who registers again is told so, although registering has ended the guest's sessions.
+MaybeCaller = Annotated[Caller | None, Depends(caller_or_ended)]
 
 
 @router.post("/api/customers")
@@ -55,6 +64,15 @@ def _keys(given: str | None, body: http.NewCustomer, caller: Caller | None) -> l
     if caller is not None:
         hashes.append(scoped_key(caller.subject, "", given))
     return [CommandKey(each, asked) for each in hashes]
+
+
+@router.put("/api/profile/password")
+async def change_own_password(
+    body: http.PasswordChange, request: Request, caller: RegisteredCaller, parts: FromParts
+) -> Response:
+    source = source_of(request, caller)
+    await change_password(parts, caller, body.password, body.new_password, source, current().deadline)
+    return command_answer({"customer_id": caller.subject}, {})
 
 
 @router.put("/api/profile")

@@ -4,9 +4,10 @@ from fastapi import APIRouter, Request
 from fastapi.responses import Response
 
 from command_service.api.answers import command_answer
-from command_service.api.requests import FromParts, request_metadata, source_of
+from command_service.api.requests import AnyCaller, FromParts, request_metadata, source_of, time_left
 from command_service.codec import CART
 from command_service.domain.values import CustomerId
+from command_service.handlers.revocations import sign_out
 from command_service.handlers.sessions import SignIn, sign_in
 from holdfast.contracts import http
 from holdfast.service.auth import optional_caller
@@ -35,6 +36,12 @@ async def start_session(body: http.NewSession, request: Request, parts: FromPart
     content = {"customer_id": done.customer_id, "role": done.role, "cart_version": done.cart_version}
     merged = {} if done.cart_version is None else {CART.stream_id(done.customer_id): done.cart_version}
     return command_answer(content, merged)
+
+
+@router.delete("/api/sessions/current")
+async def end_session(caller: AnyCaller, parts: FromParts) -> Response:
+    await sign_out(parts, caller, time_left())
+    return command_answer({"customer_id": caller.subject}, {})
 
 
 def _caller(request: Request) -> Caller | None:

@@ -9,6 +9,7 @@ import structlog
 import uuid_utils
 
 from command_service.adapters import credentials as store
+from command_service.adapters import revocations
 from command_service.adapters.credentials import Credentials, EmailTaken
 from command_service.adapters.turns import Source
 from command_service.codec import CUSTOMER
@@ -129,6 +130,8 @@ async def _store(parts: Parts, registration: Registration, credentials: Credenti
             tx, credentials, registration.email, registration.name, metadata, now, registration.keys
         )
         await store.insert(tx, credentials)
+        if registration.caller_id is not None:  # the guest's tokens would act as the customer otherwise
+            await revocations.end_role(tx, credentials.customer_id, "guest", now)
     return Registered(credentials.customer_id, credentials.role, version)
 
 
@@ -187,22 +190,34 @@ async def update_profile(parts: Parts, request: CommandRequest, name: str, email
 async def ensure_admin(parts: Parts, email: str, password: str, deadline: Deadline) -> None:
     """Make sure that the first administrator can sign in with this password; harmless from several replicas at once.
 
-    One who is there keeps id and profile, and gets the role and, if it differs, the new password. Raises what the event
+    One who is there keeps id, e-mail and profile, and gets the new password if it differs, which ends all sessions.
+    Whoever else has the e-mail is left as they are, and no administrator is made: that is logged. Raises what the event
     store raises; to be repeated then.
     """
     async with parts.database.transaction(deadline) as tx:
-        known = await store.find_by_email(tx, normal_email(email))
+        admin_id = await store.first_admin(tx)
+        known = None if admin_id is None else await store.find_by_customer(tx, admin_id)
+        taken = await store.find_by_email(tx, normal_email(email))
     if known is not None:
-        if known.role == "admin" and await parts.passwords.verify(known.password_hash, password, _BOOTSTRAP, deadline):
-            return
-        password_hash = await parts.passwords.hash(password, _BOOTSTRAP, deadline)
-        async with parts.database.transaction(deadline) as tx:
-            await store.make_admin(tx, known.customer_id, password_hash)
+        await _renew_password(parts, known, password, deadline)
+        return
+    if taken is not None:
+        log.error("no_first_admin", why="ADMIN_EMAIL belongs to a customer", customer_id=taken.customer_id)
         return
     customer_id = CustomerId(str(uuid.uuid5(_ADMIN_NAMESPACE, normal_email(email))))
     password_hash = await parts.passwords.hash(password, _BOOTSTRAP, deadline)
     credentials = Credentials(customer_id, normal_email(email), password_hash, "admin")
     async with parts.database.transaction(deadline) as tx:
+        await store.set_first_admin(tx, customer_id)
         await _append_customer(tx, credentials, email, "Administrator", Metadata(actor="bootstrap"), utc_now())
         await store.insert(tx, credentials)
     log.info("first_admin_made", customer_id=customer_id)
+
+
+async def _renew_password(parts: Parts, admin: Credentials, password: str, deadline: Deadline) -> None:
+    if await parts.passwords.verify(admin.password_hash, password, _BOOTSTRAP, deadline):
+        return
+    password_hash = await parts.passwords.hash(password, _BOOTSTRAP, deadline)
+    async with parts.database.transaction(deadline) as tx:
+        if await store.replace_password(tx, admin.customer_id, admin.password_hash, password_hash):
+            await revocations.end_older(tx, admin.customer_id, utc_now())
