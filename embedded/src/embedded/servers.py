@@ -70,6 +70,7 @@ def postgres(ground: Ground) -> Program:
         "shared_buffers": "64MB",
         "jit": "off",
         "log_lock_waits": "on",
+        "log_error_verbosity": "terse",  # details of an error hold the values of a row, e-mails among them
         "log_line_prefix": "%m [%p] %a ",
     }
     options = [text for name, value in settings.items() for text in ("-c", f"{name}={value}")]

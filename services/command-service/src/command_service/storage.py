@@ -8,6 +8,7 @@ from importlib.resources import files
 
 import structlog
 
+from command_service.adapters.credentials import normalise_emails
 from holdfast.eventstore import (
     EVENT_STORE,
     EVENT_STORE_PRIVILEGES,
@@ -27,7 +28,7 @@ from holdfast.resilience.settings import BulkheadSettings, GuardSettings
 log = structlog.get_logger(__name__)
 MIGRATIONS: tuple[MigrationSet, ...] = (
     EVENT_STORE,
-    MigrationSet("command-service", files("command_service").joinpath("migrations")),
+    MigrationSet("command-service", files("command_service").joinpath("migrations"), steps={4: normalise_emails}),
 )
 PRIVILEGES: tuple[Privileges, ...] = (
     EVENT_STORE_PRIVILEGES,

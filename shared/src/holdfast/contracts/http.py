@@ -4,12 +4,12 @@ Requests are strict: an unknown field, a wrong type, NaN or a control character 
 here for OpenAPI; services may build them as plain dicts of the same shape.
 """
 
-import re
+import unicodedata
 from typing import Annotated, Any, Final, Literal, Self
 
 from pydantic import AfterValidator, AwareDatetime, BaseModel, ConfigDict, Field, model_validator
 
-from holdfast.contracts.inputs import CONTROL_CHARACTER
+from holdfast.contracts.texts import country, email_address, not_blank, visible_text
 from holdfast.resilience.protections import ALL, Protection
 
 CURRENCY: Final = "GBP"
@@ -23,39 +23,18 @@ PRODUCT_ID_PATTERN: Final = (
 """1 to 40 characters, but not `.` and `..`, which name other paths in a URL. To be matched as a whole."""
 UUID_PATTERN: Final = r"^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$"
 
-_EMAIL = re.compile(r"[^@\s]{1,64}@[^@\s.]+(\.[^@\s.]+)+")
-
-
-def _no_control(value: str) -> str:
-    if CONTROL_CHARACTER.search(value):
-        raise ValueError("must not hold control characters")
-    return value
-
 
 def _utf8(value: str) -> str:
     value.encode()  # UnicodeEncodeError is a ValueError
     return value
 
 
-def _not_blank(value: str) -> str:
-    if not value.strip():
-        raise ValueError("must not be blank")
-    return value
+def _nfc(value: str) -> str:
+    return unicodedata.normalize("NFC", _utf8(value))
 
 
-def _email(value: str) -> str:
-    if not _EMAIL.fullmatch(value):
-        raise ValueError("must be an e-mail address")
-    return value
-
-
-def normal_email(email: str) -> str:
-    """The form in which an e-mail is unique: surrounding space dropped, case folded."""
-    return email.strip().casefold()
-
-
-_Plain = Annotated[str, AfterValidator(_no_control)]
-_Text = Annotated[_Plain, AfterValidator(_not_blank)]
+_Plain = Annotated[str, AfterValidator(visible_text)]
+_Text = Annotated[_Plain, AfterValidator(not_blank)]
 Text20 = Annotated[_Text, Field(min_length=1, max_length=20)]
 Text100 = Annotated[_Text, Field(min_length=1, max_length=100)]
 Text200 = Annotated[_Text, Field(min_length=1, max_length=200)]
@@ -64,8 +43,8 @@ ProductId = Annotated[str, Field(pattern=PRODUCT_ID_PATTERN)]
 Uuid = Annotated[str, Field(pattern=UUID_PATTERN)]
 Quantity = Annotated[int, Field(ge=1, le=MAX_QUANTITY)]
 UnitAmount = Annotated[int, Field(ge=1, le=MAX_UNIT_AMOUNT)]
-Email = Annotated[str, Field(min_length=3, max_length=254), AfterValidator(_no_control), AfterValidator(_email)]
-Password = Annotated[str, Field(min_length=10, max_length=200), AfterValidator(_utf8)]
+Email = Annotated[str, Field(min_length=3, max_length=254), AfterValidator(email_address)]
+Password = Annotated[str, Field(min_length=10, max_length=200), AfterValidator(_nfc)]
 Role = Literal["guest", "customer", "admin"]
 OrderStatus = Literal["awaiting_payment", "paid", "payment_declined", "shipped", "cancelled"]
 
@@ -91,13 +70,15 @@ class Address(Request):
     line2: Annotated[_Plain, Field(max_length=200)] | None = None
     city: Text100
     postcode: Text20
-    country: Annotated[str, Field(pattern="^[A-Z]{2}$", description="ISO 3166 alpha-2")]
+    country: Annotated[
+        str, Field(pattern="^[A-Z]{2}$", description="ISO 3166-1 alpha-2, an assigned code"), AfterValidator(country)
+    ]
 
 
 class NewSession(Request):
     """`{}` starts a guest; e-mail and password sign in."""
 
-    email: Annotated[str, Field(min_length=1, max_length=254), AfterValidator(_no_control)] | None = None
+    email: Annotated[str, Field(min_length=1, max_length=254), AfterValidator(visible_text)] | None = None
     password: Annotated[str, Field(min_length=1, max_length=200), AfterValidator(_utf8)] | None = None
 
 

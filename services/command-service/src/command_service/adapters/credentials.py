@@ -1,5 +1,6 @@
 """The table `credentials`: unique e-mails, password hashes and roles (CORRECTNESS 7). E-mails are in normal form."""
 
+import hashlib
 from dataclasses import dataclass
 from typing import Final
 
@@ -7,7 +8,9 @@ import asyncpg
 
 from command_service.domain.events import Role
 from command_service.domain.values import CustomerId
+from holdfast.contracts.texts import normal_email
 from holdfast.eventstore import Transaction
+from holdfast.eventstore.connections import Connection
 
 _COLUMNS = "customer_id, email, password_hash, role, known_networks"
 KNOWN_NETWORKS: Final = 8  # home, work, a phone's; an older one is forgotten
@@ -40,25 +43,31 @@ async def find_by_customer(tx: Transaction, customer_id: CustomerId) -> Credenti
 
 async def insert(tx: Transaction, credentials: Credentials) -> None:
     """Write a new customer's credentials. Raises EmailTaken, also for one that is being taken at the same time."""
-    try:
-        await tx.execute(
-            f"INSERT INTO credentials ({_COLUMNS}) VALUES ($1, $2, $3, $4, $5)",
-            credentials.customer_id,
-            credentials.email,
-            credentials.password_hash,
-            credentials.role,
-            list(credentials.known_networks),
-        )
-    except asyncpg.UniqueViolationError as error:
-        raise EmailTaken from error
+    await _hold(tx, credentials.email)
+    tag = await tx.execute(
+        f"INSERT INTO credentials ({_COLUMNS}) VALUES ($1, $2, $3, $4, $5) ON CONFLICT DO NOTHING",
+        credentials.customer_id,
+        credentials.email,
+        credentials.password_hash,
+        credentials.role,
+        list(credentials.known_networks),
+    )
+    if tag != "INSERT 0 1":
+        raise EmailTaken
 
 
 async def change_email(tx: Transaction, customer_id: CustomerId, email: str) -> None:
     """Move a customer to another e-mail. Raises EmailTaken."""
-    try:
-        await tx.execute("UPDATE credentials SET email = $2 WHERE customer_id = $1", customer_id, email)
-    except asyncpg.UniqueViolationError as error:
-        raise EmailTaken from error
+    await _hold(tx, email)
+    if await tx.fetchval("SELECT true FROM credentials WHERE email = $2 AND customer_id <> $1", customer_id, email):
+        raise EmailTaken
+    await tx.execute("UPDATE credentials SET email = $2 WHERE customer_id = $1", customer_id, email)
+
+
+async def _hold(tx: Transaction, email: str) -> None:
+    """Wait until nobody else takes this e-mail. So that no constraint is violated: PostgreSQL would log the e-mail."""
+    lock = int.from_bytes(hashlib.blake2b(f"email {email}".encode(), digest_size=8).digest(), signed=True)
+    await tx.execute("SELECT pg_advisory_xact_lock($1)", lock)
 
 
 async def replace_password(tx: Transaction, customer_id: CustomerId, present_hash: str, new_hash: str) -> bool:
@@ -95,6 +104,20 @@ async def remember_network(tx: Transaction, customer_id: CustomerId, mark: int) 
         mark,
         KNOWN_NETWORKS,
     )
+
+
+async def normalise_emails(connection: Connection) -> None:
+    """Bring the e-mails from before into the normal form of what their customers wrote; part of the transaction of
+    migration 0004. Where two are the same then, the older account has it, and the other one keeps what it had.
+    """
+    rows = await connection.fetch(
+        "SELECT c.customer_id, c.email, s.state ->> 'email' AS written FROM credentials c"
+        " JOIN streams s ON s.stream_id = 'customer-' || c.customer_id ORDER BY c.created_at"
+    )
+    for row in rows:
+        email = normal_email(row["written"] or row["email"])
+        if email != row["email"] and not await connection.fetchval("SELECT true FROM credentials WHERE email = $1", email):
+            await connection.execute("UPDATE credentials SET email = $2 WHERE customer_id = $1", row["customer_id"], email)
 
 
 def _loaded(row: asyncpg.Record | None) -> Credentials | None:

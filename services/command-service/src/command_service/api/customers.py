@@ -20,7 +20,7 @@ from command_service.domain.values import CustomerId
 from command_service.handlers.customers import Registration, register, update_profile
 from command_service.handlers.revocations import change_password
 from holdfast.contracts import http
-from holdfast.contracts.http import normal_email
+from holdfast.contracts.texts import normal_email
 from holdfast.eventstore import CommandKey, fingerprint, scoped_key
 from holdfast.service.auth import caller_or_ended
 from holdfast.service.context import current

@@ -24,7 +24,7 @@ from command_service.handlers.password_check import PasswordTry, check_password
 from command_service.handlers.requests import CommandRequest, Refused, claimed_version, claims_of, utc_now
 from command_service.handlers.single_stream import Done, Target, change_stream
 from command_service.parts import Parts
-from holdfast.contracts.http import normal_email
+from holdfast.contracts.texts import normal_email
 from holdfast.eventstore import (
     Append,
     Claim,

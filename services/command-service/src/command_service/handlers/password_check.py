@@ -7,6 +7,7 @@ from command_service.adapters.turns import Source
 from command_service.domain.client_network import network_mark
 from command_service.handlers.sign_in_attempts import counter_key
 from command_service.parts import Parts
+from holdfast.contracts.texts import password_forms
 from holdfast.resilience.deadline import Deadline
 
 
@@ -32,7 +33,9 @@ async def check_password(parts: Parts, attempt: PasswordTry) -> bool:
     async with parts.passwords.turn(source, attempt.deadline) as turn:
         parts.attempts.require_no_delay(key)  # again: other attempts may have failed while this one waited
         stored = None if attempt.known is None else attempt.known.password_hash
-        right = await turn.verify(stored, attempt.password)
+        right = False
+        for form in password_forms(attempt.password):
+            right = right or await turn.verify(stored, form)
         if right:
             parts.attempts.succeeded(key)
         else:

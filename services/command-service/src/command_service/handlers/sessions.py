@@ -15,7 +15,7 @@ from command_service.domain.merging import merge_carts
 from command_service.domain.values import CustomerId
 from command_service.handlers.password_check import PasswordTry, check_password
 from command_service.parts import Parts
-from holdfast.contracts.http import normal_email
+from holdfast.contracts.texts import normal_email
 from holdfast.eventstore import Append, Database, Metadata, VersionConflict, append, lock_streams
 from holdfast.resilience.deadline import Deadline
 
