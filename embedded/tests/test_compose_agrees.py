@@ -26,7 +26,7 @@ def test_compose_runs_the_same_servers_with_the_same_bounds() -> None:
     assert set(servers.ELASTICSEARCH_JVM.split()) - {"-XX:-AlwaysPreTouch"} <= set(texts["elasticsearch"].split())
     assert f"max_connections={versions.POSTGRES_MAX_CONNECTIONS}" in texts["postgres"]
     first, last = versions.PORTS["gateway-1"], versions.PORTS["gateway-2"]
-    assert compose["gateway"]["ports"] == [f"127.0.0.1:{first}-{last}:{first}"]
+    assert compose["gateway"]["ports"] == [f"127.0.0.1:${{GATEWAY_PORTS:-{first}-{last}}}:{first}"]
 
 
 @pytest.mark.skipif(not COMPOSE.exists(), reason="there is no docker-compose.yml")
@@ -56,3 +56,27 @@ def test_the_roles_and_the_database_are_the_ones_that_settings_default_to() -> N
     fields = MaintenanceSettings.model_fields
     assert servers.postgres_dsn(5432) == fields["postgres_dsn"].default
     assert servers.postgres_owner_dsn(5432) == fields["postgres_owner_dsn"].default
+
+
+@pytest.mark.skipif(not COMPOSE.exists(), reason="there is no docker-compose.yml")
+def test_every_container_is_bounded_and_only_what_publishes_a_port_can_be_reached_from_outside() -> None:
+    told = yaml.safe_load(COMPOSE.read_text())
+    assert told["networks"] == {"inner": {"internal": True}, "edge": None}
+    for name, one in told["services"].items():
+        assert one["mem_limit"], name
+        assert 0 < one["pids_limit"] <= 1000, name
+        assert one["logging"] == {"driver": "json-file", "options": {"max-size": "10m", "max-file": "3"}}, name
+        assert ("edge" in one["networks"]) == ("ports" in one), name
+        assert "inner" in one["networks"], name
+        for port in one.get("ports", ()):
+            assert re.fullmatch(r"127\.0\.0\.1:\$\{[A-Z]+_PORTS?:-[0-9-]+\}:[0-9]+", port), name
+
+
+@pytest.mark.skipif(not COMPOSE.exists(), reason="there is no docker-compose.yml")
+def test_the_project_s_own_containers_can_write_nothing_and_gain_no_privilege() -> None:
+    services = yaml.safe_load(COMPOSE.read_text())["services"]
+    for name, one in services.items():
+        if "build" in one:
+            assert one["read_only"] is True, name
+            assert one["cap_drop"] == ["ALL"], name
+            assert one["security_opt"] == ["no-new-privileges:true"], name

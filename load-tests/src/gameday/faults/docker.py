@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Final
 
 from gameday.faults import keeper
-from gameday.faults.engine import Container, Project, docker
+from gameday.faults.engine import Container, Networks, Project, docker
 from gameday.faults.fault import KNOBS, Fault, Kind, Refused, Suffering, all_or_none, members
 from gameday.faults.payment import PAYMENT, Knobs, check_part
 from gameday.faults.record import Entry, Record
@@ -104,7 +104,7 @@ class DockerFaults:
             case Kind.PAUSE | Kind.SLOW:  # from here on the keeper of a slow one lets it go on and stand still
                 docker("pause", container.id)
             case Kind.PARTITION:
-                for network in self._project.networks():
+                for network in self._project.networks().of(container.service):
                     docker("network", "disconnect", network, container.id)
             case Kind.LATENCY | Kind.ERRORS | Kind.HANG:
                 raise AssertionError("the knobs are payment-service's own")
@@ -117,14 +117,14 @@ class DockerFaults:
         knobs = part == PAYMENT and _knobs(container).lift()
         return healed or knobs or (entry is not None and entry.container == container.id)
 
-    def _suffers(self, part: str, container: Container, networks: Sequence[str]) -> Suffering | None:
+    def _suffers(self, part: str, container: Container, networks: Networks) -> Suffering | None:
         entry = self._record.read(part)
         if entry is not None and entry.container == container.id:
             return Suffering(part, _WORDS[entry.kind], entry.left_s)
         ails = container.ails(networks)
         return None if ails is None else Suffering(part, ails, None)
 
-    def _serves(self, part: str, container: Container, networks: Sequence[str]) -> bool:
+    def _serves(self, part: str, container: Container, networks: Networks) -> bool:
         if self._suffers(part, container, networks):
             return False
         try:

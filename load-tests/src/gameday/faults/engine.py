@@ -23,6 +23,8 @@ _SINGLE: Final = {
     "projector-service": "projector",
 }
 _REPLICATED: Final = {"command-service": "command", "query-service": "query", "gateway": "gateway"}
+_PUBLISHED: Final = frozenset({"gateway"})
+"""Services of the shop that belong to the network `edge` beside `inner`, as docker-compose.yml has it."""
 _TIMEOUT_S: Final = 30.0
 _SIZE: Final = re.compile(r"([0-9.]+)([KMGT]?i?B)")
 _UNITS: Final = {"B": 1, "KiB": 1 << 10, "MiB": 1 << 20, "GiB": 1 << 30, "TiB": 1 << 40}
@@ -41,17 +43,29 @@ class Container:
     test: tuple[str, ...]
     ports: tuple[int, ...]
 
-    def ails(self, networks: Sequence[str]) -> str | None:
-        """Why it cannot serve: it is down, paused, or cut off from one of the project's networks."""
+    def ails(self, networks: "Networks") -> str | None:
+        """Why it cannot serve: it is down, paused, or cut off from one of its networks."""
         if not self.running:
             return "down"
         if self.paused:
             return "paused"
         return "cut off" if self.cut_off_from(networks) else None
 
-    def cut_off_from(self, networks: Sequence[str]) -> list[str]:
-        """The networks that it is not in."""
-        return [network for network in networks if network not in self.networks]
+    def cut_off_from(self, networks: "Networks") -> list[str]:
+        """The networks that it belongs to and is not in."""
+        return [network for network in networks.of(self.service) if network not in self.networks]
+
+
+@dataclass(frozen=True, slots=True)
+class Networks:
+    """The project's networks: their names in Docker by those in docker-compose.yml."""
+
+    names: Mapping[str, str]
+
+    def of(self, service: str) -> list[str]:
+        """The names of those that a service belongs to."""
+        wanted = ("inner", "edge") if service in _PUBLISHED else ("inner",)
+        return [self.names[one] for one in wanted if one in self.names]
 
 
 def docker(*arguments: str, given: bytes = b"", timeout_s: float = _TIMEOUT_S) -> str:
@@ -100,7 +114,7 @@ class Project:
         return {by_id[row[0]]: in_bytes(row[1]) for row in rows if row[0] in by_id}
 
     def heal(self, part: str) -> bool:
-        """Makes a part, if there is such a one, run in every network; whether it did not before. Raises Refused."""
+        """Makes a part, if there is such a one, run in all its networks; whether it did not before. Raises Refused."""
         container, networks = self.containers().get(part), self.networks()
         if container is None:
             return False
@@ -110,15 +124,18 @@ class Project:
             docker("start", container.id)
         for network in container.cut_off_from(networks):
             # Under these names it is found by the others, as compose's own containers are.
-            names = ("--alias", container.service, "--alias", container.name)
-            docker("network", "connect", *names, network, container.id)
+            names = [container.service, container.name]
+            if container.service in _PUBLISHED and network == networks.names.get("inner"):
+                names.append(f"{container.service}-inner")
+            aliases = [word for name in names for word in ("--alias", name)]
+            docker("network", "connect", *aliases, network, container.id)
         return container.ails(networks) is not None
 
-    def networks(self) -> list[str]:
-        """The names of its networks; every part belongs to each of them."""
-        return docker(
-            "network", "ls", "--filter", f"label={_LABEL}.project={self.name}", "--format", "{{.Name}}"
-        ).split()
+    def networks(self) -> Networks:
+        """Its networks. Raises Refused."""
+        wanted = f'{{{{.Label "{_LABEL}.network"}}}} {{{{.Name}}}}'
+        table = docker("network", "ls", "--filter", f"label={_LABEL}.project={self.name}", "--format", wanted)
+        return Networks(dict(line.split() for line in table.splitlines()))
 
 
 def service_of(part: str) -> str:

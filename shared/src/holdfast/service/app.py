@@ -42,6 +42,13 @@ _NO_TELEMETRY: Final[TelemetryConfig] = {"tracing": False, "metrics": False, "lo
 # New objects, by which Python looks for garbage in cycles. Nearly all are gone by then, by their counts of references.
 _GC_AFTER_OBJECTS: Final = 10_000
 
+_EDGE_HEADERS: Final = [
+    ("X-Content-Type-Options", "nosniff"),
+    ("X-Frame-Options", "DENY"),
+    ("Referrer-Policy", "no-referrer"),
+]
+"""On everything that the gateway sends, refusals of the protocol among them."""
+
 Lifespan = Callable[[FastAPI], AbstractAsyncContextManager[None]]
 Front = Callable[[ASGIApp], ASGIApp]
 """Wraps the application with an ASGI application that serves some requests itself."""
@@ -69,7 +76,7 @@ def create_app(  # every part of a service that differs is a named argument
 
     `app.state.verifier` is `verifier`, by default `make_verifier(settings)`. `front` is for the gateway: it serves the
     public API in front of the application, which then adds Retry-After to every 503 and documents itself.
-    `app.state.registry` takes the server's metrics too.
+    `app.state.registry` takes the server's metrics too, and the server sends `app.state.headers` with every response.
     """
     edge = front is not None
     options: dict[str, Any] = {} if edge else {"openapi_url": None}
@@ -84,6 +91,7 @@ def create_app(  # every part of a service that differs is a named argument
     problems.install(app, edge=edge)
     registry = registry or CollectorRegistry()
     app.state.registry = registry
+    app.state.headers = _EDGE_HEADERS if edge else []
     app.include_router(health_router(service, settings.replica, health or Health(), registry))
     if settings.mode == "demo":
         app.include_router(switches_router(service, settings.replica))
@@ -137,6 +145,7 @@ def make_server(app: FastAPI, settings: ServiceSettings, *, keep_alive_s: float 
         log_config=None,
         access_log=False,
         server_header=False,
+        headers=app.state.headers,
         proxy_headers=bool(trusted),
         forwarded_allow_ips=trusted,
         timeout_graceful_shutdown=_GRACE_S,

@@ -42,6 +42,8 @@ _DEAR_PAGES: Final = frozenset({"/metrics", "/openapi.json"})  # milliseconds of
 _MOST_PAUSING: Final = 1_000  # each holds a connection: half of those that a process may have
 _SPREAD_S: Final = 2  # clients that were refused together come back in different seconds
 _LONGEST_RETRY_AFTER_S: Final = 5
+_NO_PAGE: Final = (b"content-security-policy", b"default-src 'none'; frame-ancestors 'none'")
+_NOT_KEPT: Final = (b"cache-control", b"no-store")  # tokens, carts, orders, addresses: no cache on the way keeps them
 
 Serve = Callable[[Call, BaseModel | None], Awaitable[Response]]
 
@@ -92,6 +94,7 @@ class Edge:
     async def _respond(self, methods: Mapping[str, Endpoint], part: str, scope: Scope, receive: Receive) -> Response:
         """The answer, marked with the rate limit, whatever goes wrong."""
         marks: Marks = []
+        endpoint: Endpoint | None = None
         try:
             endpoint = methods.get("GET" if scope["method"] == "HEAD" else scope["method"])
             if endpoint is None:
@@ -108,7 +111,9 @@ class Edge:
             response = problem_response(_problem(error), scope["path"])
             if marks and response.status_code == 429:
                 marks = []  # the limit that was reached is the one to tell
-        response.raw_headers += marks
+        response.raw_headers += [*marks, _NO_PAGE]
+        if response.status_code >= 400 or endpoint is None or endpoint.route.cache is None:
+            response.raw_headers.append(_NOT_KEPT)
         return response
 
     def _identify(self, route: Route, scope: Scope, fields: HeaderFields) -> tuple[Caller | None, str | None, Marks]:
