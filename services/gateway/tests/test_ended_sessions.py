@@ -16,7 +16,7 @@ def ended(number: int, subject: str, **which: object) -> dict[str, object]:
 
 async def refused_soon(shop: Any, role: str, path: str = "/api/cart") -> httpx.Response:
     async with asyncio.timeout(WITHIN_S):
-        while (answer := await shop.call("GET", path, role)).status_code != 401:
+        while (answer := await shop.call("GET", path, role)).status_code != 401:  # noqa: ASYNC110
             await asyncio.sleep(0.05)
     assert answer.json()["code"] == "unauthenticated"
     assert answer.json()["detail"] == "the session has ended"

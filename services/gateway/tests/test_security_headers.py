@@ -13,14 +13,17 @@ EVERYWHERE = {
 
 
 def assert_guarded(answer: Any) -> None:
-    assert {name: answer.headers.get_list(name) for name in EVERYWHERE} == {one: [two] for one, two in EVERYWHERE.items()}
+    assert {name: answer.headers.get_list(name) for name in EVERYWHERE} == {
+        one: [two] for one, two in EVERYWHERE.items()
+    }
 
 
 @pytest.mark.parametrize(
     ("method", "path", "role"),
     [
         ("GET", "/api/products", None), ("HEAD", "/api/products", None), ("GET", "/api/cart", "guest"),
-        ("POST", "/api/sessions", None), ("GET", "/api/cart", None), ("PATCH", "/api/cart", None), ("GET", "/nowhere", None),
+        ("POST", "/api/sessions", None), ("GET", "/api/cart", None), ("PATCH", "/api/cart", None), ("GET",
+        "/nowhere", None),
         ("GET", "/healthz", None), ("GET", "/metrics", None), ("GET", "/docs", None), ("GET", "/openapi.json", None),
         ("GET", "/docs/swagger-ui.css", None), ("GET", "/api/products?" + "a" * 9000, None),
     ],
@@ -42,9 +45,11 @@ async def test_what_the_protocol_refuses_says_so_too(shop: Any) -> None:
 @pytest.mark.parametrize(
     ("method", "path", "role", "kept"),
     [
-        ("POST", "/api/sessions", None, False), ("GET", "/api/cart", "guest", False), ("GET", "/api/orders", "guest", False),
+        ("POST", "/api/sessions", None, False), ("GET", "/api/cart", "guest", False), ("GET", "/api/orders",
+        "guest", False),
         ("GET", "/api/profile", "customer", False), ("GET", "/api/admin/orders", "admin", False),
-        ("POST", "/api/checkout", "guest", False), ("GET", "/api/products", None, True), ("GET", "/api/products/mug", None, True),
+        ("POST", "/api/checkout", "guest", False), ("GET", "/api/products", None, True), ("GET",
+        "/api/products/mug", None, True),
         ("GET", "/api/products?sort=x", None, False),
     ],
 )  # fmt: skip

@@ -30,18 +30,35 @@ async def test_a_cart_joins_names_and_prices_as_they_are_now(
     shop: Any, client: httpx.AsyncClient, bearer: Bearer, product: Make, me: str
 ) -> None:
     mug, tea = product("MUG", unit_amount=150), product("TEA", unit_amount=99, discontinued=True)
-    shop.write("products", mug, tea)
-    lines = [{"product_id": tea["product_id"], "quantity": 3}, {"product_id": mug["product_id"], "quantity": 2}]
+    pot = product("POT", unit_amount=1000, available=4)
+    shop.write("products", mug, tea, pot)
+    quantities = ((tea, 3), (mug, 2), (pot, 5))
+    lines = [{"product_id": each["product_id"], "quantity": quantity} for each, quantity in quantities]
     shop.write("carts", {"cart_id": me, "lines": lines, "version": 7})
     shop.write("products", {**mug, "unit_amount": 160, "version": 2}, refresh=False)
     answer = await client.get("/api/cart", headers=bearer(me, "guest"))
     assert answer.json() == {
         "cart_id": me,
         "lines": [
-            {"product_id": tea["product_id"], "name": "TEA", "quantity": 3, "unit_amount": 99, "line_amount": 297},
+            {
+                "product_id": tea["product_id"],
+                "name": "TEA",
+                "quantity": 3,
+                "unit_amount": 99,
+                "line_amount": 0,
+                "available": 0,
+            },
             {"product_id": mug["product_id"], "name": "MUG", "quantity": 2, "unit_amount": 160, "line_amount": 320},
+            {
+                "product_id": pot["product_id"],
+                "name": "POT",
+                "quantity": 5,
+                "unit_amount": 1000,
+                "line_amount": 0,
+                "available": 4,
+            },
         ],
-        "total_amount": 617,
+        "total_amount": 320,
         "currency": "GBP",
         "version": 7,
     }

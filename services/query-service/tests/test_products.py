@@ -68,6 +68,23 @@ async def test_discontinued_products_are_not_listed_and_stay_readable(
     assert "discontinued" not in (await client.get(f"/api/products/{here['product_id']}")).json()
 
 
+async def test_pages_by_product_id_hold_each_product_once_whatever_changes_between_them(
+    shop: Any, client: httpx.AsyncClient, product: Make, category: str
+) -> None:
+    made = [product(f"P{n}", category=category, unit_amount=100 + n) for n in range(7)]
+    shop.write("products", *made)
+    seen: list[str] = []
+    page = await listed(client, category=category, sort="product_id", limit=3)
+    for turn in range(1, 4):
+        seen += [item["product_id"] for item in page["items"]]
+        if page["next_cursor"] is None:
+            break
+        changed = [{**one, "unit_amount": 1000 - one["unit_amount"], "name": f"Z{turn}"} for one in made]
+        shop.write("products", *({**one, "version": 1 + turn} for one in changed))
+        page = await listed(client, category=category, sort="product_id", limit=3, cursor=page["next_cursor"])
+    assert seen == sorted(one["product_id"] for one in made)
+
+
 async def test_price_and_stock_narrow_the_list_inclusively(
     shop: Any, client: httpx.AsyncClient, product: Make, category: str
 ) -> None:

@@ -157,6 +157,8 @@ def _product(event: ProductEvent) -> Published:
             return "StockReleased", messages.StockReleased(order_id=order_id, quantity=quantity, available=available)
         case events.ProductDiscontinued():
             return "ProductDiscontinued", messages.ProductDiscontinued()
+        case events.ProductRelisted():
+            return "ProductRelisted", messages.ProductRelisted()
         case _:
             assert_never(event)
 

@@ -43,6 +43,28 @@ async def test_a_cart_never_used_is_empty_at_version_0(service: Service) -> None
     assert (cleared.status_code, cleared.json()["version"]) == (200, 0)
 
 
+async def test_a_line_that_cannot_be_bought_is_marked_and_costs_nothing(service: Service) -> None:
+    await service.product("mug", available=5)
+    await service.product("pot", available=3, unit_amount=1000)
+    await service.product("tea", unit_amount=99)
+    guest, admin = service.someone(), service.admin()
+    for product_id, quantity in (("mug", 5), ("pot", 4), ("tea", 1)):
+        await guest.post("/api/cart/items", {"product_id": product_id, "quantity": quantity})
+    await admin.delete("/api/admin/products/tea")
+    cart = (await guest.get("/api/cart")).json()
+    told = {line["product_id"]: (line["line_amount"], line.get("available")) for line in cart["lines"]}
+    assert told == {"mug": (1250, None), "pot": (0, 3), "tea": (0, 0)}
+    assert cart["total_amount"] == 1250
+    relisted = await admin.post("/api/admin/products/tea/relist", key="again")
+    assert (relisted.status_code, relisted.json()) == (200, {"product_id": "tea", "version": 3})
+    assert (await admin.post("/api/admin/products/tea/relist")).json()["version"] == 3
+    await admin.post("/api/admin/products/pot/stock", {"delta": 1, "reason": "found"})
+    assert (await guest.get("/api/cart")).json()["total_amount"] == 1250 + 4000 + 99
+    assert (await admin.get("/api/products/tea")).json()["available"] == 100
+    assert refused(await admin.post("/api/admin/products/none/relist"), 404, "product-unknown")
+    assert refused(await guest.post("/api/admin/products/tea/relist"), 403, "forbidden")
+
+
 async def test_a_line_is_changed_and_removed(service: Service) -> None:
     await service.product("mug")
     await service.product("MUG")

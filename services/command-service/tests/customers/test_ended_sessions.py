@@ -49,7 +49,7 @@ async def registered(service: Service, email: str = "ann@example.com") -> tuple[
 
 async def refused_soon(someone: Session, path: str = "/api/cart") -> None:
     async with asyncio.timeout(WITHIN_S):
-        while (answer := await someone.get(path)).status_code != 401:
+        while (answer := await someone.get(path)).status_code != 401:  # noqa: ASYNC110
             await asyncio.sleep(0.05)
     assert refused(answer, 401, "unauthenticated")
     assert answer.json()["detail"] == "the session has ended"
@@ -93,7 +93,9 @@ async def test_a_new_password_ends_all_other_sessions(service: Service) -> None:
     assert (await first.put("/api/profile/password", change)).json() == {"customer_id": first.subject}
     await refused_soon(second)
     assert (await first.get("/api/cart")).status_code == 200
-    assert (await session(service, first.subject, "customer", -timedelta(seconds=1)).get("/api/cart")).status_code == 200
+    assert (
+        await session(service, first.subject, "customer", -timedelta(seconds=1)).get("/api/cart")
+    ).status_code == 200
     sign_in = {"email": body["email"], "password": PASSWORD}
     assert refused(await service.client.post("/api/sessions", json=sign_in), 401, "invalid-credentials")
     answer = await service.client.post("/api/sessions", json={**sign_in, "password": ANOTHER})
@@ -213,7 +215,7 @@ async def test_the_administrator_is_an_id_whatever_becomes_of_the_e_mail(store: 
     rotated = settings.model_copy(update={"admin_password": "a rotated password"})
     async with running(rotated) as service:
         async with asyncio.timeout(20):
-            while (await try_sign_in(service, "root@example.com", "a rotated password")).status_code != 200:
+            while (await try_sign_in(service, "root@example.com", "a rotated password")).status_code != 200:  # noqa: ASYNC110
                 await asyncio.sleep(0.1)
         again = await signed_in(service, {"email": "root@example.com", "password": "a rotated password"})
         assert (again["customer_id"], again["role"]) == (found["customer_id"], "admin")
@@ -229,7 +231,7 @@ async def test_who_has_the_admins_e_mail_first_is_not_made_administrator(store: 
         stranger = {"email": settings.admin_email, "password": "a stranger's password", "name": "Eve"}
         assert (await service.client.post("/api/customers", json=stranger)).status_code == 201
         async with asyncio.timeout(20):
-            while (await try_sign_in(service, "other@example.com", settings.admin_password)).status_code != 200:
+            while (await try_sign_in(service, "other@example.com", settings.admin_password)).status_code != 200:  # noqa: ASYNC110
                 await asyncio.sleep(0.1)
     async with running(settings) as service:
         await asyncio.sleep(0.5)
@@ -243,7 +245,7 @@ async def try_sign_in(service: Service, email: str, password: str) -> httpx.Resp
 
 async def signed_in(service: Service, body: dict[str, str]) -> dict[str, Any]:
     async with asyncio.timeout(20):
-        while (answer := await service.client.post("/api/sessions", json=body)).status_code != 200:
+        while (answer := await service.client.post("/api/sessions", json=body)).status_code != 200:  # noqa: ASYNC110
             await asyncio.sleep(0.1)
     found: dict[str, Any] = answer.json()
     return found

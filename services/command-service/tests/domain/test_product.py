@@ -1,3 +1,5 @@
+from dataclasses import replace
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -7,6 +9,7 @@ from command_service.domain.events import (
     ProductCreated,
     ProductDiscontinued,
     ProductEvent,
+    ProductRelisted,
     StockAdjusted,
     StockReleased,
     StockReserved,
@@ -21,6 +24,7 @@ from command_service.domain.product import (
     Listed,
     NoProduct,
     Product,
+    Relist,
     decide,
     evolve,
     release,
@@ -158,3 +162,18 @@ def _available(state: Product) -> int:
             return state.available
         case Discontinued(last):
             return last.available
+
+
+def test_a_discontinued_product_can_be_sold_again_with_the_stock_that_came_back() -> None:
+    gone = evolve(evolve(LISTED, ProductDiscontinued()), StockReleased(ORDER, 2, LISTED.available + 2))
+    assert decide(Relist(MUG), gone) == (ProductRelisted(),)
+    assert evolve(gone, ProductRelisted()) == replace(LISTED, available=LISTED.available + 2)
+
+
+def test_relisting_what_is_sold_does_nothing_and_what_is_unknown_is_refused() -> None:
+    assert decide(Relist(MUG), LISTED) == ()
+    assert decide(Relist(MUG), NoProduct()) == ProductUnknown(MUG)
+    with pytest.raises(BrokenHistory):
+        evolve(LISTED, ProductRelisted())
+    with pytest.raises(BrokenHistory):
+        evolve(GONE, PriceChanged(1, "GBP"))

@@ -3,11 +3,20 @@ from hypothesis import given
 
 from command_service.domain.cart import Cart, evolve
 from command_service.domain.checkout import Changes
-from command_service.domain.events import CartRestored, OrderCancelled, PaymentDeclined, StockReleased
-from command_service.domain.order import AwaitingPayment, Cancelled, Declined, Details, ExistingOrder, NoOrder, Paid
+from command_service.domain.events import CartRestored, OrderCancelled, PaymentDeclined, PaymentRefunded, StockReleased
+from command_service.domain.order import (
+    AwaitingPayment,
+    Cancelled,
+    Declined,
+    Details,
+    ExistingOrder,
+    NoOrder,
+    Paid,
+    Shipped,
+)
 from command_service.domain.product import Discontinued, Listed, Product
 from command_service.domain.refusals import OrderNotCancellable, OrderUnknown, OutcomeContradicted
-from command_service.domain.reversal import ProductMissing, cancel_order, decline_payment
+from command_service.domain.reversal import NOT_PAID, ProductMissing, cancel_order, decline_payment, end_reservation
 from command_service.domain.values import MAX_LINE_QUANTITY, CartLine, OrderLine, ProductId
 from command_service.testing.strategies import CUSTOMER, ORDER, carts, details
 
@@ -102,3 +111,32 @@ def test_a_declined_orders_lines_come_back_within_the_limits(details: Details, c
     assert {each: events[0].quantity for each, events in changes.products.items()} == {  # type: ignore[union-attr]
         line.product_id: line.quantity for line in details.lines
     }
+
+
+def test_an_order_that_nobody_could_charge_for_is_cancelled_and_its_stock_released() -> None:
+    changes = end_reservation(AWAITING, ORDER, PRODUCTS, Cart(), None)
+    assert changes == Changes((RESTORED,), (OrderCancelled(NOT_PAID, None),), RELEASED)
+    in_use = end_reservation(AWAITING, ORDER, PRODUCTS, Cart({MUG: 1}), None)
+    assert in_use == Changes((), (OrderCancelled(NOT_PAID, None),), RELEASED)
+
+
+@pytest.mark.parametrize("order", [AWAITING, Paid(DETAILS)])
+def test_what_the_ledger_had_captured_after_all_is_refunded(order: ExistingOrder) -> None:
+    changes = end_reservation(order, ORDER, PRODUCTS, Cart(), 1_400)
+    assert isinstance(changes, Changes)
+    assert changes.order == (OrderCancelled(NOT_PAID, "pending"), PaymentRefunded(1_400, "GBP"))
+
+
+def test_the_reservation_of_a_cancelled_order_has_ended_already() -> None:
+    assert end_reservation(Cancelled(DETAILS, "no need", None), ORDER, PRODUCTS, Cart(), None) == Changes()
+
+
+@pytest.mark.parametrize(
+    ("order", "status"), [(Declined(DETAILS, "no"), "payment_declined"), (Shipped(DETAILS, None, None), "shipped")]
+)
+def test_the_end_of_a_reservation_contradicts_what_is_over(order: ExistingOrder, status: str) -> None:
+    assert end_reservation(order, ORDER, PRODUCTS, Cart(), None) == OutcomeContradicted(status, "voided")
+
+
+def test_an_unknown_order_has_no_reservation() -> None:
+    assert end_reservation(NoOrder(), ORDER, PRODUCTS, Cart(), None) == OrderUnknown()

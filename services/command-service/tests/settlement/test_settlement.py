@@ -184,6 +184,46 @@ async def test_what_an_outage_left_is_settled_in_half_of_the_time(shop: Shop, mo
     assert all(later - sooner >= 0.19 for sooner, later in pairwise(begun_s)), begun_s
 
 
+async def test_an_order_that_could_not_be_charged_for_a_day_is_cancelled_and_its_stock_goes_to_others(
+    shop: Shop,
+) -> None:
+    await shop.service.product("mug", available=1)
+    shopper = await shop.shopper("mug")
+    order_id = await owed_order(shop, shopper)
+    await shop.faults(error_rate={"expires_in_s": 60})
+    await shop.rows("UPDATE payment_work SET created_at = now() - interval '25 h', next_attempt_at = now() RETURNING 1")
+    assert await shop.settlement.settle_due() == (1, 0)  # the ledger has to refuse the charge first, and is away
+    assert (await shopper.get(f"/api/orders/{order_id}")).json()["status"] == "awaiting_payment"
+    await shop.faults()
+    await shop.settle()
+    order = (await shopper.get(f"/api/orders/{order_id}")).json()
+    assert (order["status"], order["refund"]) == ("cancelled", None)
+    assert await shop.events(f"order-{order_id}") == ["OrderPlaced", "OrderCancelled"]
+    assert await shop.available("mug") == 1
+    cart = (await shopper.get("/api/cart")).json()
+    assert [(line["product_id"], line["quantity"]) for line in cart["lines"]] == [("mug", 1)]
+    answer = await shopper.post("/api/checkout", VISA, key="again")
+    assert answer.status_code == 201, answer.text
+    await shop.require_sound()
+
+
+async def test_a_charge_of_which_only_the_ledger_knew_is_given_back_when_its_order_ends(shop: Shop) -> None:
+    await shop.service.product("mug")
+    shopper = await shop.shopper("mug")
+    order_id = await owed_order(shop, shopper)
+    (row,) = await shop.rows("SELECT payment_token FROM payment_work")
+    order = (await shopper.get(f"/api/orders/{order_id}")).json()
+    charged = await shop.parts.payments.charge(
+        OrderId(order_id), order["total_amount"], "GBP", row["payment_token"], Deadline.after(5)
+    )
+    assert isinstance(charged, Captured)
+    await shop.rows("UPDATE payment_work SET created_at = now() - interval '25 h', next_attempt_at = now() RETURNING 1")
+    await shop.settle()
+    assert await shop.events(f"order-{order_id}") == ["OrderPlaced", "OrderCancelled", "PaymentRefunded"]
+    assert (await shopper.get(f"/api/orders/{order_id}")).json()["refund"] == "done"
+    await shop.require_sound()
+
+
 async def test_it_starts_and_stays_up_with_everything_away(tmp_path: Path) -> None:
     away = f"127.0.0.1:{free_port()}"
     env = {"POSTGRES_DSN": f"postgresql://nobody:x@{away}/none", "PAYMENT_URLS": f"http://{away}"}

@@ -171,6 +171,11 @@ _ADMIN_PRODUCTS: Final = (
         codes=_REUSED | {404: ("product-unknown",), 409: ("product-discontinued",), 412: (_UNMATCHED,)},
         group="admin-products",
     ),
+    Route(
+        "POST", "/api/admin/products/{product_id}/relist", "relist_product", "Sell a discontinued product again",
+        "admin", "command-service", ADMINS, http.ProductVersion, conditional=True,
+        codes=_REUSED | {404: ("product-unknown",), 412: (_UNMATCHED,)}, group="admin-products",
+    ),
 )  # fmt: skip
 
 _ADMIN: Final = (

@@ -208,6 +208,8 @@ def _product(product: ProductDocument | None, message: Message) -> ProductDocume
             after["available"] = data["available"]
         case "ProductDiscontinued":
             after["discontinued"] = True
+        case "ProductRelisted":
+            after["discontinued"] = False
     return after
 
 

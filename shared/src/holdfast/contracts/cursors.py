@@ -87,6 +87,7 @@ PRODUCTS_BY_RELEVANCE: Final[Shape] = (_number(0, _MAX_SCORE, int, float), _prod
 PRODUCTS_BY_PRICE: Final[Shape] = (_number(1, MAX_UNIT_AMOUNT, int), _product_id)
 PRODUCTS_BY_NAME: Final[Shape] = (_name, _product_id)
 PRODUCTS_BY_AGE: Final[Shape] = (_time, _product_id)
+PRODUCTS_BY_ID: Final[Shape] = (_product_id,)
 ORDERS: Final[Shape] = (_time, _uuid)
 CUSTOMERS: Final[Shape] = (_time, _uuid)
 EVENTS: Final[Shape] = (_number(0, _MAX_VERSION, int),)

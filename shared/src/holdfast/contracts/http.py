@@ -282,12 +282,18 @@ class CartVersion(Answer):
     version: int
 
 
-class CartLineOut(Answer):
+class OrderLineOut(Answer):
     product_id: str
     name: str
     quantity: int
     unit_amount: int
     line_amount: int
+
+
+class CartLineOut(OrderLineOut):
+    """`available` stands on a line that cannot be bought as it is; its line_amount is 0."""
+
+    available: int | None = None
 
 
 class Cart(Answer):
@@ -322,9 +328,11 @@ class OrderPage(Page):
 class Order(OrderSummary):
     model_config = ConfigDict(extra="allow")
 
-    lines: list[CartLineOut]
+    lines: list[OrderLineOut]
     shipping_address: AddressOut | None
     refund: Literal["pending", "done"] | None
+    carrier: str | None
+    tracking: str | None
 
 
 class HistoryEvent(Answer):

@@ -238,6 +238,10 @@ class ProductDiscontinued(TypedDict):
     pass
 
 
+class ProductRelisted(TypedDict):
+    pass
+
+
 # Topic customers:
 
 
@@ -258,7 +262,15 @@ class ProfileUpdated(TypedDict):
 _TYPES: Final[Mapping[Topic, tuple[type[Any], ...]]] = {
     "carts": (ItemAddedToCart, ItemQuantityChanged, ItemRemovedFromCart, CartCleared, CartCheckedOut, CartRestored),
     "orders": (OrderPlaced, PaymentCaptured, PaymentDeclined, OrderCancelled, PaymentRefunded, OrderShipped),
-    "products": (ProductCreated, PriceChanged, StockAdjusted, StockReserved, StockReleased, ProductDiscontinued),
+    "products": (
+        ProductCreated,
+        PriceChanged,
+        StockAdjusted,
+        StockReserved,
+        StockReleased,
+        ProductDiscontinued,
+        ProductRelisted,
+    ),
     "customers": (CustomerRegistered, ProfileUpdated),
 }
 _DATA: Final[Mapping[str, tuple[Topic, TypeAdapter[Any]]]] = {

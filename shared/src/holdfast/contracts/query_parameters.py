@@ -94,7 +94,7 @@ _Day = Annotated[
     _Given[Annotated[date, BeforeValidator(_utc_day), WithJsonSchema({"type": "string", "pattern": f"^{_MOMENT}$"})]],
     Field(description="a day (`2010-12-01`) or an RFC 3339 time"),
 ]
-Sort = Literal["relevance", "price", "-price", "name", "newest"]
+Sort = Literal["relevance", "price", "-price", "name", "newest", "product_id"]
 
 
 class Parameters(BaseModel):

@@ -116,8 +116,12 @@ async def normalise_emails(connection: Connection) -> None:
     )
     for row in rows:
         email = normal_email(row["written"] or row["email"])
-        if email != row["email"] and not await connection.fetchval("SELECT true FROM credentials WHERE email = $1", email):
-            await connection.execute("UPDATE credentials SET email = $2 WHERE customer_id = $1", row["customer_id"], email)
+        if email != row["email"] and not await connection.fetchval(
+            "SELECT true FROM credentials WHERE email = $1", email
+        ):
+            await connection.execute(
+                "UPDATE credentials SET email = $2 WHERE customer_id = $1", row["customer_id"], email
+            )
 
 
 def _loaded(row: asyncpg.Record | None) -> Credentials | None:

@@ -24,7 +24,8 @@ UPDATE payment_work AS work
   FROM (SELECT order_id FROM payment_work WHERE next_attempt_at <= clock_timestamp()
          ORDER BY next_attempt_at LIMIT $1 FOR UPDATE SKIP LOCKED) AS due
  WHERE work.order_id = due.order_id
-RETURNING work.order_id, work.kind, work.payment_token, work.attempts, work.correlation_id, work.traceparent
+RETURNING work.order_id, work.kind, work.payment_token, work.attempts, work.correlation_id, work.traceparent,
+          work.created_at
 """
 
 
@@ -38,6 +39,7 @@ class Work:
     attempts: int
     correlation_id: str | None
     traceparent: str | None
+    created_at: datetime
 
 
 async def owe_charge(
@@ -89,6 +91,7 @@ async def claim_due(tx: Transaction, limit: int) -> Sequence[Work]:
             row["attempts"],
             row["correlation_id"],
             row["traceparent"],
+            row["created_at"],
         )
         for row in rows
     ]

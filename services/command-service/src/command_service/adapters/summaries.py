@@ -7,7 +7,8 @@ from datetime import datetime
 from holdfast.eventstore import Transaction
 
 _OFFERS = """
-SELECT stream_id, state->>'name' AS name, (state->>'unit_amount')::bigint AS unit_amount
+SELECT stream_id, state->>'name' AS name, (state->>'unit_amount')::bigint AS unit_amount,
+       (state->>'available')::bigint AS available, (state->>'discontinued')::boolean AS discontinued
   FROM streams WHERE stream_id = ANY($1)
 """
 
@@ -28,10 +29,12 @@ SELECT count(*) FROM streams
 
 @dataclass(frozen=True, slots=True)
 class Offer:
-    """A product's present name and price in pence."""
+    """A product's present name, price in pence and stock, and whether it is no longer sold."""
 
     name: str
     unit_amount: int
+    available: int
+    discontinued: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,7 +50,12 @@ class OrderSummary:
 async def read_offers(tx: Transaction, product_ids: Iterable[str]) -> dict[str, Offer]:
     """Product id to its offer; unknown products are left out."""
     rows = await tx.fetch(_OFFERS, [f"product-{product_id}" for product_id in product_ids])
-    return {row["stream_id"].removeprefix("product-"): Offer(row["name"], row["unit_amount"]) for row in rows}
+    return {
+        row["stream_id"].removeprefix("product-"): Offer(
+            row["name"], row["unit_amount"], row["available"], row["discontinued"]
+        )
+        for row in rows
+    }
 
 
 async def list_orders(

@@ -41,6 +41,11 @@ async def discontinue_product(product_id: PathProductId, request: AdminCommand, 
     return await _changed(parts, request, product_id, product.Discontinue(product_id))
 
 
+@router.post("/api/admin/products/{product_id}/relist")
+async def relist_product(product_id: PathProductId, request: AdminCommand, parts: FromParts) -> Response:
+    return await _changed(parts, request, product_id, product.Relist(product_id))
+
+
 @router.post("/api/admin/orders/{order_id}/ship")
 async def ship(
     order_id: PathOrderId, request: AdminCommand, parts: FromParts, body: Shipment | None = None

@@ -10,7 +10,7 @@ from fastapi.responses import Response
 from command_service.api.answers import read_answer
 from command_service.api.events import published
 from command_service.api.requests import AnyCaller, FromParts, PathOrderId, query_of, read_token, time_left
-from command_service.domain.order import ExistingOrder, refund, status
+from command_service.domain.order import ExistingOrder, Shipped, refund, status
 from command_service.handlers.own_orders import read_orders
 from command_service.handlers.reading import read_order, read_order_history
 from holdfast.contracts.cursors import (
@@ -85,4 +85,6 @@ def _details(stream: Stream[Any], order: ExistingOrder) -> dict[str, Any]:
         "lines": [{**asdict(line), "line_amount": line.line_amount} for line in details.lines],
         "shipping_address": asdict(details.shipping_address) if details.shipping_address else None,
         "refund": refund(order),
+        "carrier": order.carrier if isinstance(order, Shipped) else None,
+        "tracking": order.tracking if isinstance(order, Shipped) else None,
     }

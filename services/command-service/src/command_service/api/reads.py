@@ -6,6 +6,7 @@ from typing import Any
 from fastapi import APIRouter, Depends
 from fastapi.responses import Response
 
+from command_service.adapters.summaries import Offer
 from command_service.api.answers import read_answer
 from command_service.api.requests import AnyCaller, FromParts, PathProductId, RegisteredCaller, read_token, time_left
 from command_service.domain.customer import Guest
@@ -14,6 +15,7 @@ from command_service.domain.refusals import CustomerUnknown, ProductUnknown
 from command_service.domain.values import CURRENCY
 from command_service.handlers.reading import PricedCart, read_cart, read_product, read_profile
 from command_service.handlers.requests import Refused
+from holdfast.contracts.carts import cart_line
 
 router = APIRouter(dependencies=[Depends(read_token)])
 
@@ -56,19 +58,18 @@ async def get_profile(caller: RegisteredCaller, parts: FromParts) -> Response:
 
 def _cart(cart_id: str, priced: PricedCart) -> dict[str, Any]:
     lines = [
-        {
-            "product_id": product_id,
-            "name": priced.offers[product_id].name,
-            "quantity": quantity,
-            "unit_amount": priced.offers[product_id].unit_amount,
-            "line_amount": quantity * priced.offers[product_id].unit_amount,
-        }
-        for product_id, quantity in priced.cart.lines.items()
+        _line(product_id, quantity, priced.offers[product_id]) for product_id, quantity in priced.cart.lines.items()
     ]
     return {
         "cart_id": cart_id,
         "lines": lines,
-        "total_amount": sum(quantity * priced.offers[each].unit_amount for each, quantity in priced.cart.lines.items()),
+        "total_amount": sum(line["line_amount"] for line in lines),
         "currency": CURRENCY,
         "version": priced.version,
     }
+
+
+def _line(product_id: str, quantity: int, offer: Offer) -> dict[str, Any]:
+    return cart_line(
+        product_id, offer.name, quantity, offer.unit_amount, offer.available, discontinued=offer.discontinued
+    )

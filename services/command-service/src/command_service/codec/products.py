@@ -17,6 +17,7 @@ FORMS: Final = EventForms(
         events.StockReserved: Stored("StockReserved"),
         events.StockReleased: Stored("StockReleased"),
         events.ProductDiscontinued: Stored("ProductDiscontinued"),
+        events.ProductRelisted: Stored("ProductRelisted"),
     }
 )
 

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 
 from command_service.domain.cart import Cart
 from command_service.domain.events import CartCheckedOut, CartEvent, OrderEvent, OrderPlaced, ProductEvent
-from command_service.domain.product import Discontinued, Listed, NoProduct, Product, reserve
+from command_service.domain.product import Listed, NoProduct, Product, reserve
 from command_service.domain.refusals import CartIsEmpty, OutOfStock, ProductsAreDiscontinued, Shortage, TotalChanged
 from command_service.domain.values import CURRENCY, Address, CustomerId, OrderId, OrderLine, ProductId
 
@@ -56,7 +56,7 @@ def place_order(cart: Cart, products: Mapping[ProductId, Product], command: Chec
     }
     if gone := [product_id for product_id in cart.lines if product_id not in listed]:
         return ProductsAreDiscontinued(
-            tuple(Shortage(each, cart.lines[each], _left(products.get(each))) for each in gone)
+            tuple(Shortage(each, cart.lines[each], 0) for each in gone)  # what is not sold is not available
         )
     reserved = {
         product_id: event
@@ -74,10 +74,6 @@ def place_order(cart: Cart, products: Mapping[ProductId, Product], command: Chec
         products={product_id: (event,) for product_id, event in reserved.items()},
     )
     return PlacedOrder(changes, placed.total_amount, placed.currency)
-
-
-def _left(product: Product | None) -> int:
-    return product.last.available if isinstance(product, Discontinued) else 0
 
 
 def _order_placed(cart: Cart, listed: Mapping[ProductId, Listed], command: Checkout) -> OrderPlaced:

@@ -134,6 +134,11 @@ class ProductDiscontinued:
 
 
 @dataclass(frozen=True, slots=True)
+class ProductRelisted:
+    """A discontinued product is sold again, as it was and with the stock it has."""
+
+
+@dataclass(frozen=True, slots=True)
 class CustomerRegistered:
     """The e-mail as typed."""
 
@@ -151,5 +156,13 @@ class ProfileUpdated:
 
 CartEvent = ItemAddedToCart | ItemQuantityChanged | ItemRemovedFromCart | CartCleared | CartCheckedOut | CartRestored
 OrderEvent = OrderPlaced | PaymentCaptured | PaymentDeclined | OrderCancelled | PaymentRefunded | OrderShipped
-ProductEvent = ProductCreated | PriceChanged | StockAdjusted | StockReserved | StockReleased | ProductDiscontinued
+ProductEvent = (
+    ProductCreated
+    | PriceChanged
+    | StockAdjusted
+    | StockReserved
+    | StockReleased
+    | ProductDiscontinued
+    | ProductRelisted
+)
 CustomerEvent = CustomerRegistered | ProfileUpdated

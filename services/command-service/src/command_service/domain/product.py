@@ -8,6 +8,7 @@ from command_service.domain.events import (
     ProductCreated,
     ProductDiscontinued,
     ProductEvent,
+    ProductRelisted,
     StockAdjusted,
     StockReleased,
     StockReserved,
@@ -75,7 +76,12 @@ class Discontinue:
     product_id: ProductId
 
 
-Command = Create | ChangePrice | AdjustStock | Discontinue
+@dataclass(frozen=True, slots=True)
+class Relist:
+    product_id: ProductId
+
+
+Command = Create | ChangePrice | AdjustStock | Discontinue | Relist
 Refusal = ProductUnknown | ProductIsDiscontinued | ProductExists | StockWouldBeNegative | StockAboveLimit
 
 
@@ -116,9 +122,13 @@ def evolve(state: Product, event: ProductEvent) -> Product:
         case Listed():
             return _evolve_listed(state, event)
         case Discontinued():
-            if not isinstance(event, StockReleased):
-                raise BrokenHistory(state, event)
-            return Discontinued(replace(state.last, available=event.available))
+            match event:
+                case StockReleased():
+                    return Discontinued(replace(state.last, available=event.available))
+                case ProductRelisted():
+                    return state.last
+                case _:
+                    raise BrokenHistory(state, event)
         case _:
             assert_never(state)
 
@@ -146,6 +156,8 @@ def _decide_listed(command: Command, state: Listed) -> tuple[ProductEvent, ...] 
             return _adjust(command, state)
         case Discontinue():
             return (ProductDiscontinued(),)
+        case Relist():
+            return ()
         case _:
             assert_never(command)
 
@@ -165,6 +177,8 @@ def _decide_discontinued(command: Command) -> tuple[ProductEvent, ...] | Refusal
             return ProductExists()
         case Discontinue():
             return ()
+        case Relist():
+            return (ProductRelisted(),)
         case ChangePrice(product_id) | AdjustStock(product_id):
             return ProductIsDiscontinued(product_id)
         case _:
@@ -173,7 +187,7 @@ def _decide_discontinued(command: Command) -> tuple[ProductEvent, ...] | Refusal
 
 def _evolve_listed(state: Listed, event: ProductEvent) -> Product:
     match event:
-        case ProductCreated():
+        case ProductCreated() | ProductRelisted():
             raise BrokenHistory(state, event)
         case PriceChanged(unit_amount, currency):
             return replace(state, unit_amount=unit_amount, currency=currency)

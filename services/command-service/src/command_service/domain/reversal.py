@@ -4,15 +4,19 @@ CORRECTNESS 8 to 10. Both are harmless when repeated: the order's own state says
 """
 
 from collections.abc import Mapping
+from typing import Final, assert_never
 
 from command_service.domain import order as orders
 from command_service.domain.cart import Cart, fitting
 from command_service.domain.checkout import Changes
-from command_service.domain.events import CartEvent, CartRestored, ProductEvent
+from command_service.domain.events import CartEvent, CartRestored, OrderCancelled, PaymentRefunded, ProductEvent
 from command_service.domain.order import Details, NoOrder, Order
 from command_service.domain.product import NoProduct, Product, release
-from command_service.domain.refusals import OrderUnknown
+from command_service.domain.refusals import OrderUnknown, OutcomeContradicted
 from command_service.domain.values import CartLine, OrderId, ProductId
+
+NOT_PAID: Final = "not paid in time"
+"""Why an order was cancelled by the shop itself."""
 
 
 class ProductMissing(Exception):
@@ -57,6 +61,34 @@ def cancel_order(
     if not isinstance(decision, tuple):
         return decision
     return Changes(order=decision, products=_released(order.details, order_id, products)) if decision else Changes()
+
+
+def end_reservation(
+    order: Order, order_id: OrderId, products: Mapping[ProductId, Product], cart: Cart, returned: int | None
+) -> Changes | orders.Refusal:
+    """The order that nobody could charge for in time is cancelled, the stock released, and the lines go back into the
+    customer's cart if that is empty. The ledger has refused every charge before.
+
+    `returned`: what the ledger had captured after all and has given back, None for nothing. `products` holds every
+    product of the order. No events on an order that is cancelled already.
+    """
+    match order:
+        case NoOrder():
+            return OrderUnknown()
+        case orders.Cancelled():
+            return Changes()
+        case orders.Declined() | orders.Shipped():
+            return OutcomeContradicted(orders.status(order), "voided")
+        case orders.AwaitingPayment(details) | orders.Paid(details):
+            cancelled = OrderCancelled(NOT_PAID, None if returned is None else "pending")
+            refunded = () if returned is None else (PaymentRefunded(returned, details.currency),)
+            return Changes(
+                cart=_restored(details, order_id, cart, late=True),
+                order=(cancelled, *refunded),
+                products=_released(details, order_id, products),
+            )
+        case _:
+            assert_never(order)
 
 
 def _released(

@@ -4,6 +4,7 @@ import sys
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import asdict
+from datetime import timedelta
 
 from fastapi import FastAPI
 from prometheus_client import CollectorRegistry, Gauge
@@ -29,7 +30,13 @@ def build(settings: SettlementSettings) -> FastAPI:
     """The process's health endpoints, with the work in their background; it starts with every dependency down."""
     storage = Storage(settings.postgres_dsn, f"{SERVICE}:{settings.replica}"[:60], [_POOL])
     client = OutboundClient("payment-service", settings.payment_urls, PAYMENT_CLIENT)
-    settlement = Settlement(storage.database, Payments(client), batch=settings.batch, idle_s=settings.idle_s)
+    settlement = Settlement(
+        storage.database,
+        Payments(client),
+        batch=settings.batch,
+        idle_s=settings.idle_s,
+        reserved_for=timedelta(hours=settings.reservation_h),
+    )
     dependencies = Dependencies(SERVICE)
     dependencies.add(storage.guards["default"])
     dependencies.add(client)

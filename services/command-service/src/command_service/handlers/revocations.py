@@ -39,8 +39,8 @@ async def change_password(
 ) -> None:
     """Set a new password and end all other sessions of the caller.
 
-    Raises InvalidCredentials for a wrong present password, Refused (CustomerUnknown), SignInDelayed, BulkheadFull and the
-    event store's errors.
+    Raises InvalidCredentials for a wrong present password, Refused (CustomerUnknown), SignInDelayed, BulkheadFull and
+    the event store's errors.
     """
     customer_id = CustomerId(caller.subject)
     async with parts.database.transaction(deadline) as tx:

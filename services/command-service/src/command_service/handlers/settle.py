@@ -17,7 +17,7 @@ from command_service.domain.checkout import Changes
 from command_service.domain.events import OrderEvent
 from command_service.domain.order import NoOrder, Order
 from command_service.domain.refusals import OutcomeContradicted
-from command_service.domain.reversal import decline_payment
+from command_service.domain.reversal import decline_payment, end_reservation
 from command_service.domain.values import OrderId, ProductId
 from command_service.handlers.checkout_answers import CheckoutAnswer, answer_of, store_answer, was_answered
 from command_service.parts import CHECKOUT_POOL_NAME
@@ -33,7 +33,16 @@ from holdfast.eventstore import (
 )
 from holdfast.resilience.deadline import Deadline
 
-Outcome = Captured | CardDeclined | Refunded | NothingCaptured
+
+@dataclass(frozen=True, slots=True)
+class Expired:
+    """The order waited too long for its charge, and the ledger refuses it from now on. `returned`: what it had captured
+    after all and has given back."""
+
+    returned: int | None
+
+
+Outcome = Captured | CardDeclined | Refunded | NothingCaptured | Expired
 
 
 class LedgerContradicts(Exception):
@@ -72,10 +81,11 @@ async def apply_outcome(
     """Store the outcome and what follows from it; None only answers the checkout with the order as it stands.
 
     Raises LedgerContradicts (nothing stored), LookupError for an order that does not exist, and the event store's
-    errors. A decline locks products and waits with the checkouts in their pool; the rest needs the order alone.
+    errors. A decline and an expiry lock products and wait with the checkouts in their pool; the rest
+    needs the order alone.
     """
     if pool is None:
-        pool = CHECKOUT_POOL_NAME if isinstance(outcome, CardDeclined) else "default"
+        pool = CHECKOUT_POOL_NAME if isinstance(outcome, CardDeclined | Expired) else "default"
     async with database.transaction(deadline, pool) as tx:
         applied = await _apply(tx, order_id, outcome, metadata, late=by_settlement)
         await _strike_off(tx, order_id, outcome)
@@ -92,8 +102,8 @@ async def _apply(
     match outcome:
         case None:
             return _Applied(await read_stream(tx, (ORDER, order_id)))
-        case CardDeclined(reason):
-            return await _decline(tx, order_id, reason, metadata, late=late)
+        case CardDeclined() | Expired():
+            return await _reverse(tx, order_id, outcome, metadata, late=late)
         case Captured() | Refunded() | NothingCaptured():
             order = (await lock_streams(tx, [(ORDER, order_id)]))[ORDER.stream_id(order_id)]
             events = _accepted(order_id, _decide(outcome, order.state))
@@ -118,7 +128,9 @@ def _decide(outcome: Captured | Refunded | NothingCaptured, state: Order) -> ord
             assert_never(outcome)
 
 
-async def _decline(tx: Transaction, order_id: OrderId, reason: str, metadata: Metadata, *, late: bool) -> _Applied:
+async def _reverse(
+    tx: Transaction, order_id: OrderId, outcome: CardDeclined | Expired, metadata: Metadata, *, late: bool
+) -> _Applied:
     # Which cart and products belong to the order never changes, so it is read before they are all locked by one call.
     details = _existing((await read_stream(tx, (ORDER, order_id))).state).details
     product_ids = [line.product_id for line in details.lines]
@@ -126,9 +138,15 @@ async def _decline(tx: Transaction, order_id: OrderId, reason: str, metadata: Me
     locked = await lock_streams(tx, [cart_ref, order_ref, *((PRODUCT, product_id) for product_id in product_ids)])
     cart, order = locked[CART.stream_id(details.customer_id)], locked[ORDER.stream_id(order_id)]
     products = {product_id: locked[PRODUCT.stream_id(product_id)] for product_id in product_ids}
-    late = late or await was_answered(tx, order_id)
     states = {product_id: product.state for product_id, product in products.items()}
-    decision = decline_payment(order.state, order_id, states, cart.state, reason, late=late)
+    match outcome:
+        case CardDeclined(reason):
+            late = late or await was_answered(tx, order_id)
+            decision = decline_payment(order.state, order_id, states, cart.state, reason, late=late)
+        case Expired(returned):
+            decision = end_reservation(order.state, order_id, states, cart.state, returned)
+        case _:
+            assert_never(outcome)
     if not isinstance(decision, Changes):
         raise _refused(order_id, decision)
     changes = appends_of(decision, cart, order, products)
@@ -169,7 +187,7 @@ def _refused(order_id: OrderId, refusal: orders.Refusal) -> Exception:
 
 async def _strike_off(tx: Transaction, order_id: OrderId, outcome: Outcome | None) -> None:
     match outcome:
-        case Captured() | CardDeclined():
+        case Captured() | CardDeclined() | Expired():
             await payment_work.done(tx, order_id, "charge")
         case Refunded() | NothingCaptured():
             await payment_work.done(tx, order_id, "void")

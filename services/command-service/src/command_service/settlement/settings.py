@@ -15,6 +15,9 @@ class SettlementSettings(PostgresSettings):
     batch: int = Field(
         4, ge=1, le=16, description="orders worked on at once: few, since shoppers come first and none waits for these"
     )
+    reservation_h: float = Field(
+        24.0, gt=0, le=8760, description="hours that an order waits for its charge, then its stock goes to others"
+    )
     idle_s: float = Field(
         0.25, gt=0, le=10, description="seconds between looks while nothing is due: a late payment waits that long"
     )

@@ -9,16 +9,24 @@ import secrets
 import time
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
-from typing import Final
+from datetime import UTC, datetime, timedelta
+from typing import Final, assert_never
 
 import structlog
 
 from command_service.adapters import payment_work
 from command_service.adapters.payment_work import ATTEMPT_S, Work
-from command_service.adapters.payments import LedgerAnswerUnexpected, Payments, Pending, VoidedBefore
+from command_service.adapters.payments import (
+    LedgerAnswerUnexpected,
+    NothingCaptured,
+    Payments,
+    Pending,
+    Refunded,
+    VoidedBefore,
+)
 from command_service.codec import ORDER
 from command_service.domain.order import NoOrder
-from command_service.handlers.settle import LedgerContradicts, Outcome, apply_outcome
+from command_service.handlers.settle import Expired, LedgerContradicts, Outcome, apply_outcome
 from holdfast.eventstore import Database, Metadata, read_stream
 from holdfast.resilience.deadline import Deadline
 from holdfast.resilience.errors import ResilienceError
@@ -42,12 +50,21 @@ class Backlog:
 class Settlement:
     """`run` works until it is cancelled."""
 
-    def __init__(self, database: Database, payments: Payments, *, batch: int, idle_s: float) -> None:
+    def __init__(
+        self,
+        database: Database,
+        payments: Payments,
+        *,
+        batch: int,
+        idle_s: float,
+        reserved_for: timedelta = timedelta(hours=24),
+    ) -> None:
         self.backlog = Backlog()
         self._database = database
         self._payments = payments
         self._batch = batch
         self._idle_s = idle_s
+        self._reserved_for = reserved_for
 
     async def run(self) -> None:
         """Settle and count, whatever is away."""
@@ -114,6 +131,8 @@ class Settlement:
         if work.payment_token is None:
             void = await self._payments.void(work.order_id, deadline)
             return None if isinstance(void, Pending) else void
+        if datetime.now(UTC) - work.created_at > self._reserved_for:
+            return await self._end_reservation(work, deadline)
         async with self._database.transaction(deadline) as tx:
             order = (await read_stream(tx, (ORDER, work.order_id))).state
         if isinstance(order, NoOrder):
@@ -121,6 +140,19 @@ class Settlement:
         amount, currency = order.details.total_amount, order.details.currency
         charge = await self._payments.charge(work.order_id, amount, currency, work.payment_token, deadline)
         return None if isinstance(charge, Pending | VoidedBefore) else charge
+
+    async def _end_reservation(self, work: Work, deadline: Deadline) -> Outcome | None:
+        """The ledger first: once it has refused the charge for good, nobody can pay for what is sold to others."""
+        void = await self._payments.void(work.order_id, deadline)
+        match void:
+            case Pending():
+                return None
+            case Refunded(amount):
+                return Expired(amount)
+            case NothingCaptured():
+                return Expired(None)
+            case _:
+                assert_never(void)
 
 
 def _context(work: Work, deadline: Deadline) -> RequestContext:

@@ -34,6 +34,7 @@ EVENTS: Final[list[tuple[Kind[Any, Any], str, Any]]] = [
     (PRODUCT, MUG, events.StockReserved(ORDER_ID, 2, 13)),
     (PRODUCT, MUG, events.StockReleased(ORDER_ID, 2, 15)),
     (PRODUCT, MUG, events.ProductDiscontinued()),
+    (PRODUCT, MUG, events.ProductRelisted()),
     (CUSTOMER, CUSTOMER_ID, events.CustomerRegistered("Zoe@Example.org", "Zoë Ó", "customer")),
     (CUSTOMER, CUSTOMER_ID, events.ProfileUpdated("Zoë Ó", "zoe@example.org", ADDRESS)),
 ]

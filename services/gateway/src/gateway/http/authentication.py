@@ -19,8 +19,8 @@ class Authentication:
     def identify(self, route: Route, authorization: str | None) -> tuple[Caller | None, str | None]:
         """The caller and its token of an Authorization header; (None, None) without one or with another scheme.
 
-        A bad token is 401 wherever it is sent, except on a new session: there it only means a new start. So is one whose
-        session has ended, except where the route admits it. Raises Problem 401.
+        A bad token is 401 wherever it is sent, except on a new session: there it only means a new start. So is one
+        whose session has ended, except where the route admits it. Raises Problem 401.
         """
         token: str | None = None
         try:

@@ -1,13 +1,16 @@
 """GetCartSummary: a cart's lines with today's names and prices."""
 
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, Final
 
+from holdfast.contracts.carts import cart_line
 from holdfast.contracts.http import CURRENCY
 from holdfast.resilience.deadline import Deadline
 from query_service.adapters.elasticsearch import ReadIndex
 from query_service.queries.pages import Json
 from query_service.waiting import ReadModelBehind, TokenWaits
+
+_PRODUCT_FIELDS: Final = ("name", "unit_amount", "available", "discontinued")
 
 
 class CartQueries:
@@ -29,7 +32,7 @@ class CartQueries:
         if document is None:
             return _cart(cart_id, [], 0)
         ids = [line["product_id"] for line in document["lines"]]
-        products = await self._index.get_many("products", ids, deadline, fields=("name", "unit_amount"))
+        products = await self._index.get_many("products", ids, deadline, fields=_PRODUCT_FIELDS)
         # Carts and products come by different topics, so a cart can be ahead of a product made just before it. There
         # is no honest price to show then, token or not: the gateway asks the write model.
         for product_id in ids:
@@ -40,13 +43,14 @@ class CartQueries:
 
 
 def _line(line: Json, product: Mapping[str, Any]) -> Json:
-    return {
-        "product_id": line["product_id"],
-        "name": product["name"],
-        "quantity": line["quantity"],
-        "unit_amount": product["unit_amount"],
-        "line_amount": product["unit_amount"] * line["quantity"],
-    }
+    return cart_line(
+        line["product_id"],
+        product["name"],
+        line["quantity"],
+        product["unit_amount"],
+        product["available"],
+        discontinued=product["discontinued"],
+    )
 
 
 def _cart(cart_id: str, lines: list[Json], version: int) -> Json:

@@ -19,7 +19,7 @@ from query_service.waiting import ReadModelBehind, TokenWaits
 
 _SUMMARY: Final = ("order_id", "status", "total_amount", "currency", "placed_at", "version")
 _ADMIN_SUMMARY: Final = (*_SUMMARY, "customer_id")
-_DETAILS: Final = (*_SUMMARY, "lines", "shipping_address", "refund")
+_DETAILS: Final = (*_SUMMARY, "lines", "shipping_address", "refund", "carrier", "tracking")
 _ORDER_ID: Final = re.compile(UUID_PATTERN)
 _NEWEST_FIRST: Final = TimeOrder("orders", "placed_at", "order_id")
 _OLDEST_FIRST: Final = TimeOrder("orders", "placed_at", "order_id", "asc")

@@ -7,6 +7,7 @@ from typing import Any, Final
 
 from holdfast.contracts.cursors import (
     PRODUCTS_BY_AGE,
+    PRODUCTS_BY_ID,
     PRODUCTS_BY_NAME,
     PRODUCTS_BY_PRICE,
     PRODUCTS_BY_RELEVANCE,
@@ -69,6 +70,8 @@ def sort(search: ProductSearch) -> tuple[list[dict[str, Any]], Shape]:
     """Elasticsearch's sort and the shape of its values; the product id makes the order total."""
     first: dict[str, Any]
     match search.sort:
+        case "product_id":  # nothing that changes moves a product in this order
+            return [{"product_id": "asc"}], PRODUCTS_BY_ID
         case "relevance" if search.q is not None:
             first, shape = {"_score": "desc"}, PRODUCTS_BY_RELEVANCE
         case "price":
