@@ -15,6 +15,7 @@ import yaml  # type: ignore[import-untyped]
 from embedded import services
 from embedded.control import NotRunning
 from embedded.stack import Stack
+from holdfast.service.credentials import DEMO_SERVICE_KEYS
 from holdfast.service.keys import DEMO_CHECKPOINT_PRIVATE_KEY, DEMO_PRIVATE_KEY
 
 COMPOSE = Path(__file__).parents[2] / "docker-compose.yml"
@@ -28,7 +29,11 @@ CONTAINERS = {
     "projector-service": "projector",
     "payment-service": "payment",
 }
-TOOLS = {"tools": {"POSTGRES_DSN", "ADMIN_PASSWORD"}, "catalogue": {"ADMIN_PASSWORD"}, "load": {"ADMIN_PASSWORD"}}
+TOOLS = {
+    "tools": {"POSTGRES_DSN", "ADMIN_PASSWORD", "SERVICE_PRIVATE_KEY"},
+    "catalogue": {"ADMIN_PASSWORD"},
+    "load": {"ADMIN_PASSWORD"},
+}
 """What acts as an operator does: it signs in as the admin, and compares the stores."""
 
 
@@ -61,6 +66,7 @@ def test_each_local_process_has_the_secrets_that_it_uses_and_no_other() -> None:
     # have to be ones, or their processes would not start.
     given = {secret: f"secret {secret}" for secret in services.SECRETS}
     given["TOKEN_PRIVATE_KEY"], given["CHECKPOINT_PRIVATE_KEY"] = DEMO_PRIVATE_KEY, DEMO_CHECKPOINT_PRIVATE_KEY
+    given["SERVICE_PRIVATE_KEY"] = DEMO_SERVICE_KEYS["gateway"]
     given["POSTGRES_DSN"] = given["POSTGRES_OWNER_DSN"] = "postgresql://nobody:secret@127.0.0.1:1/none"
     with tempfile.TemporaryDirectory(dir="/var/tmp", prefix="holdfast-secrets-") as directory:
         Path(directory).chmod(0o755)

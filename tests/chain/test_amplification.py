@@ -4,7 +4,7 @@
 
 import asyncio
 from collections.abc import AsyncIterator
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -17,7 +17,7 @@ from httpx_aiohttp import AiohttpTransport
 from holdfast.resilience.protections import ALL, NAIVE_ATTEMPTS
 from holdfast.service.keys import DEMO_PRIVATE_KEY
 from holdfast.service.tokens import TokenSigner
-from holdfast.testing.processes import ServiceProcess, free_port
+from holdfast.testing.processes import ServiceProcess
 
 ADMIN = TokenSigner(DEMO_PRIVATE_KEY).sign("0193f0a0-0000-7000-8000-000000000001", "admin", datetime.now(UTC))[0]
 
@@ -111,14 +111,27 @@ async def chain(tmp_path: Path) -> AsyncIterator[Chain]:
 
         urls = [start("query_service", name, ELASTICSEARCH_URL=store.url) for name in ("query-1", "query-2")]
         watched = ",".join(f"query-{number}={url}" for number, url in enumerate(urls, 1))
-        # The command-service is not there: nothing here asks for it.
-        env = {"QUERY_URLS": ",".join(urls), "COMMAND_URLS": f"http://127.0.0.1:{free_port()}", "STATUS_URLS": watched}
+        # Of command-service only this is asked for: no session has ended.
+        revocations = await asyncio.start_server(_no_session_has_ended, "127.0.0.1", 0)
+        command = f"http://127.0.0.1:{revocations.sockets[0].getsockname()[1]}"
+        env = {"QUERY_URLS": ",".join(urls), "COMMAND_URLS": command, "STATUS_URLS": watched}
         env["WARM_CACHE"] = "false"  # it would search too
         gateway = await asyncio.to_thread(start, "gateway", "gateway-1", **env)
         transport = AiohttpTransport()
         async with httpx.AsyncClient(base_url=gateway, timeout=2, transport=transport, trust_env=False) as http:
             yield Chain(http, store)
+    revocations.close()
     await store.stop()
+
+
+async def _no_session_has_ended(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    body = b'{"items": [], "more": false}'
+    with suppress(asyncio.IncompleteReadError, ConnectionError):
+        while True:
+            await reader.readuntil(b"\r\n\r\n")
+            writer.write(b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\n")
+            writer.write(b"Content-Length: %d\r\n\r\n%s" % (len(body), body))
+    writer.close()
 
 
 async def test_a_hanging_store_gets_nine_calls_a_shopper_without_containment_and_hardly_one_with_it(

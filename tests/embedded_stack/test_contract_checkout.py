@@ -10,6 +10,7 @@ import httpx
 import pytest
 
 from contract import ADDRESS, UUID, Client, Reply, everything, new_key, new_product, settled
+from holdfast.testing.credentials import AsService
 from holdfast_tools.command_line import DATA
 from holdfast_tools.retail import read_month
 from running import EmbeddedShop
@@ -130,7 +131,7 @@ async def test_a_slow_card_is_202_and_pays_later_once(somebody: Client) -> None:
 async def ledger_answers_again(shop: EmbeddedShop) -> AsyncIterator[Callable[[], Awaitable[object]]]:
     """The ledger is silent until this is called, or the test ends."""
     url = f"{shop.stack.url('payment')}/faults"
-    async with httpx.AsyncClient(trust_env=False, timeout=5) as http:
+    async with httpx.AsyncClient(trust_env=False, timeout=5, auth=AsService("tools", "payment-service")) as http:
         assert (await http.put(url, json={"hang": {"expires_in_s": 60}})).status_code == 200
         yield lambda: http.delete(url)
         await http.delete(url)

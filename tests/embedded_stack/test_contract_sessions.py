@@ -10,6 +10,7 @@ import pytest
 
 import contract
 from contract import ADDRESS, ADMIN, PASSWORD, UUID, Client
+from holdfast.testing.credentials import AsService
 from running import EmbeddedShop
 
 pytestmark = [pytest.mark.e2e, pytest.mark.timeout(120)]
@@ -191,7 +192,9 @@ async def _refused_everywhere_after_s(shop: EmbeddedShop, somebody: Client, toke
     while left:
         assert time.monotonic() - began < 5, f"after 5 s not refused by {', '.join(left)}"
         for name, url in list(left.items()):
-            answer = await somebody.http.get(url, headers=headers)
+            service = {"c": "command-service", "q": "query-service"}.get(name[0])
+            auth = AsService("gateway", service) if service else None
+            answer = await somebody.http.get(url, headers=headers, auth=auth)
             if answer.status_code == 401:
                 assert answer.json()["detail"] == "the session has ended"
                 del left[name]

@@ -13,8 +13,11 @@ from holdfast.service.settings import ServiceSettings, load
 from holdfast_tools.production_secrets import made, main
 
 CASES: Mapping[str, Mapping[str, str]] = {
-    "gateway": {},
-    "command_service": {"POSTGRES_DSN": "postgresql://holdfast_service:{POSTGRES_SERVICE_PASSWORD}@127.0.0.1:1/x"},
+    "gateway": {"SERVICE_PRIVATE_KEY": "{GATEWAY_SERVICE_KEY}"},
+    "command_service": {
+        "POSTGRES_DSN": "postgresql://holdfast_service:{POSTGRES_SERVICE_PASSWORD}@127.0.0.1:1/x",
+        "SERVICE_PRIVATE_KEY": "{COMMAND_SERVICE_KEY}",
+    },
     "command_service.entrypoints.migrations": {
         "POSTGRES_DSN": "postgresql://holdfast_service:{POSTGRES_SERVICE_PASSWORD}@127.0.0.1:1/x",
         "POSTGRES_OWNER_DSN": "postgresql://holdfast:{POSTGRES_OWNER_PASSWORD}@127.0.0.1:1/x",

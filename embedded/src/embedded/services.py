@@ -32,6 +32,7 @@ SECRETS: Mapping[str, Sequence[str]] = {
     "CHECKPOINT_PRIVATE_KEY": ("migrations",),
     "TOKEN_PRIVATE_KEY": ("gateway",),
     "ADMIN_PASSWORD": ("command",),
+    "SERVICE_PRIVATE_KEY": ("gateway", "command", "settlement", "query"),
 }
 """Each setting that is secret, and whose processes use it: no other has it in its environment."""
 
@@ -98,11 +99,11 @@ def _withheld(name: str) -> frozenset[str]:
 
 
 def shop_serves(ports: Mapping[str, int]) -> bool:
-    """Whether a search is answered by every query-service and then by every gateway, as far as these run.
+    """Whether a search is answered by every gateway, if query-services run as well.
 
-    In this order, because the first searches of a cold Elasticsearch are slow, and a gateway would open its breakers.
+    These are ready by then, so that Elasticsearch has answered them: to a cold one gateways would open their breakers.
     """
-    answering = [port for kind in ("query", "gateway") for name, port in ports.items() if _is(name, kind)]
+    answering = [port for name, port in ports.items() if _is(name, "gateway")]
     return not any(_is(name, "query") for name in ports) or all(map(probes.answers_search, answering))
 
 

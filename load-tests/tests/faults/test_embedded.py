@@ -15,6 +15,7 @@ from embedded import probes
 from embedded.stack import Stack
 from gameday.faults.embedded import EmbeddedFaults
 from gameday.faults.fault import Fault, Kind, Refused
+from holdfast.testing.credentials import AsService
 
 SOON_S = 30.0
 VISA = {"amount": 500, "currency": "GBP", "payment_token": "tok_visa"}
@@ -41,6 +42,9 @@ def eventually(holds: Callable[[], object], within_s: float = SOON_S) -> None:
         time.sleep(0.02)
 
 
+CHARGING = AsService("command-service", "payment-service")
+
+
 def get(stack: Stack, part: str, timeout_s: float = SOON_S) -> float:
     """Seconds until the part has answered."""
     began = time.monotonic()
@@ -50,7 +54,7 @@ def get(stack: Stack, part: str, timeout_s: float = SOON_S) -> float:
 
 def charge(stack: Stack, order: str, timeout_s: float = SOON_S) -> httpx.Response:
     url = f"{stack.url('payment')}/charges/018f0000-0000-7000-8000-{order:0>12}"
-    return httpx.put(url, json=VISA, timeout=timeout_s, trust_env=False, verify=False)
+    return httpx.put(url, json=VISA, timeout=timeout_s, trust_env=False, verify=False, auth=CHARGING)
 
 
 def test_a_killed_part_does_not_answer_and_comes_back_by_itself(stack: Stack, faults: EmbeddedFaults) -> None:
@@ -135,6 +139,7 @@ from embedded import probes
 from embedded.stack import Stack
 from gameday.faults.embedded import EmbeddedFaults
 from gameday.faults.fault import Fault, Kind
+from holdfast.testing.credentials import AsService
 EmbeddedFaults(Stack(Path(sys.argv[1]))).inject(Fault("payment", Kind.{kind.name}, for_s=1))
 print("done", flush=True)
 time.sleep(60)

@@ -118,7 +118,7 @@ class StandIn:
 
     async def _healthy(self, _request: web.Request) -> web.Response:
         await asyncio.sleep(self.healthy_after_s)
-        return web.Response(body=b"{}")
+        return web.Response(body=b'{"service": "stand-in"}')
 
     async def _revocations(self, request: web.Request) -> web.Response:
         if self.ended is None:

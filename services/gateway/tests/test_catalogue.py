@@ -6,6 +6,8 @@ from typing import Any
 
 import pytest
 
+from holdfast.testing.credentials import AsService
+
 PATHS = ["/api/products?q=mug", "/api/products/A", "/api/products/A/recommendations"]
 
 
@@ -143,7 +145,11 @@ async def test_warming_a_stack_that_is_still_starting_opens_no_breaker(stack: As
     async with asyncio.timeout(15):
         while len(query.received) < 9:  # noqa: ASYNC110  # seen from the service's side
             await asyncio.sleep(0.05)
-    (line,) = [one for one in (await shop.http.get("/status")).json()["dependencies"] if one["to"] == "query-service"]
+    (line,) = [
+        one
+        for one in (await shop.http.get("/status", auth=AsService("tools", "gateway"))).json()["dependencies"]
+        if one["to"] == "query-service"
+    ]
     assert (line["breaker"], line["error_rate"]) == ("closed", 0)
 
 

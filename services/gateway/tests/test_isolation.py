@@ -8,6 +8,7 @@ import pytest
 
 from gateway.routes import FORWARDED, REGISTER_ROUTE, SIGN_IN_ROUTE
 from gateway.routing import Route
+from holdfast.testing.credentials import AsService
 
 NO_CACHE = {"Cache-Control": "no-cache"}
 
@@ -31,7 +32,7 @@ async def test_what_cannot_be_passed_on_is_refused_and_moves_nothing(
     for _ in range(20):
         answer = await status_of(shop, method, path, kit.token("guest"))
         assert answer in (404, 414, 422)
-    assert of_dependencies((await shop.call("GET", "/status")).json()) == [
+    assert of_dependencies((await shop.call("GET", "/status", auth=AsService("tools", "gateway"))).json()) == [
         ("query-service", None, "closed"),
         ("command-service", None, "closed"),
     ]
@@ -62,7 +63,7 @@ async def test_a_route_that_always_fails_closes_its_own_group_and_no_other(stack
         searched = await shop.call("GET", f"/api/products?q={number}", headers=NO_CACHE)
         assert searched.status_code in (500, 503)
         assert (await shop.call("GET", f"/api/products/{number}", headers=NO_CACHE)).status_code == 404
-    status = (await shop.call("GET", "/status")).json()
+    status = (await shop.call("GET", "/status", auth=AsService("tools", "gateway"))).json()
     assert [line for line in of_dependencies(status) if line[1] is not None] == [("query-service", "search", "open")]
     assert [line[2] for line in of_dependencies(status) if line[:2] == ("query-service", None)].count("closed") >= 1
     metrics = (await shop.call("GET", "/metrics")).text

@@ -11,8 +11,10 @@ import pytest
 from gateway.ops import OpsStatus
 from gateway.switches import OpsProtections
 from holdfast.resilience.protections import ALL, PROTECTIONS
+from holdfast.testing.credentials import AsService
 
 SwitchOff = Callable[..., None]
+BY_GATEWAY = {"/api/ops/protections": None, "/protections": AsService("gateway", "gateway")}
 CART = {"cart_id": "c", "lines": [], "total_amount": 0, "currency": "GBP", "version": 0}
 
 
@@ -120,7 +122,16 @@ async def test_what_is_off_is_seen_by_all_and_in_the_status(
 @pytest.mark.parametrize(("role", "status"), [(None, 401), ("guest", 403), ("customer", 403)])
 @pytest.mark.parametrize("path", ["/api/ops/protections", "/protections"])
 async def test_only_an_administrator_switches(shop: Any, role: Any, status: int, path: str) -> None:
-    assert (await shop.call("PUT", path, role, json={"containment": "off"})).status_code == status
+    answer = await shop.call("PUT", path, role, json={"containment": "off"}, auth=BY_GATEWAY[path])
+    assert answer.status_code == status
+    assert PROTECTIONS.off == []
+
+
+async def test_only_the_gateway_switches_a_process(shop: Any) -> None:
+    body = {"containment": "off"}
+    assert (await shop.call("PUT", "/protections", "admin", json=body)).status_code == 401
+    tools = AsService("tools", "gateway")
+    assert (await shop.call("PUT", "/protections", "admin", json=body, auth=tools)).status_code == 403
     assert PROTECTIONS.off == []
 
 
@@ -138,8 +149,9 @@ async def test_a_wish_that_is_none_switches_nothing_anywhere(stack: AsyncExitSta
 @pytest.mark.parametrize("path", ["/api/ops/protections", "/protections"])
 async def test_in_production_nothing_is_switched(stack: AsyncExitStack, kit: Any, path: str) -> None:
     shop = await kit.open_shop(stack, mode="production")
-    assert (await shop.call("GET", path, "admin")).status_code == 404
-    assert (await shop.call("PUT", path, "admin", json={"containment": "off"})).status_code == 404
+    auth = BY_GATEWAY[path]
+    assert (await shop.call("GET", path, "admin", auth=auth)).status_code == 404
+    assert (await shop.call("PUT", path, "admin", json={"containment": "off"}, auth=auth)).status_code == 404
     assert PROTECTIONS.off == []
 
 

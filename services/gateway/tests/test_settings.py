@@ -1,5 +1,6 @@
 """A wrong setting stops the start with one line that names the variable."""
 
+import base64
 from collections.abc import Mapping
 
 import pytest
@@ -8,13 +9,21 @@ from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption,
 
 from gateway.bootstrap import build
 from gateway.settings import GatewaySettings, parse_status_urls
+from holdfast.service.credentials import DEMO_SERVICE_KEYS, DEMO_SERVICE_PUBLIC_KEYS
 from holdfast.service.settings import load
 from holdfast.testing.processes import refused_start
 
 _KEY = Ed25519PrivateKey.generate()
 PRIVATE = _KEY.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()).decode()
 PUBLIC = _KEY.public_key().public_bytes(Encoding.PEM, PublicFormat.SubjectPublicKeyInfo).decode()
-OWN = {"TOKEN_PRIVATE_KEY": PRIVATE, "TOKEN_PUBLIC_KEY": PUBLIC}
+SERVICE_PRIVATE = base64.b64encode(_KEY.private_bytes_raw()).decode()
+SERVICE_PUBLIC = f"gateway={base64.b64encode(_KEY.public_key().public_bytes_raw()).decode()}"
+OWN = {
+    "TOKEN_PRIVATE_KEY": PRIVATE,
+    "TOKEN_PUBLIC_KEY": PUBLIC,
+    "SERVICE_PRIVATE_KEY": SERVICE_PRIVATE,
+    "SERVICE_PUBLIC_KEYS": SERVICE_PUBLIC,
+}
 
 
 @pytest.mark.parametrize(
@@ -22,6 +31,19 @@ OWN = {"TOKEN_PRIVATE_KEY": PRIVATE, "TOKEN_PUBLIC_KEY": PUBLIC}
     [
         ({"MODE": "production"}, "TOKEN_PUBLIC_KEY"),
         ({"MODE": "production", "TOKEN_PUBLIC_KEY": PUBLIC}, "TOKEN_PRIVATE_KEY"),
+        (OWN | {"MODE": "production", "SERVICE_PRIVATE_KEY": ""}, "SERVICE_PRIVATE_KEY"),
+        (OWN | {"MODE": "production", "SERVICE_PRIVATE_KEY": DEMO_SERVICE_KEYS["gateway"]}, "SERVICE_PRIVATE_KEY"),
+        (OWN | {"MODE": "production", "SERVICE_PUBLIC_KEYS": ""}, "SERVICE_PUBLIC_KEYS"),
+        (
+            OWN
+            | {
+                "MODE": "production",
+                "SERVICE_PUBLIC_KEYS": f"{SERVICE_PUBLIC},{DEMO_SERVICE_PUBLIC_KEYS.split(',')[-1]}",
+            },
+            "SERVICE_PUBLIC_KEYS",
+        ),
+        ({"SERVICE_PRIVATE_KEY": "no key"}, "SERVICE_PRIVATE_KEY"),
+        ({"SERVICE_PUBLIC_KEYS": "gateway"}, "SERVICE_PUBLIC_KEYS"),
         ({"MODE": "test"}, "MODE"),
         ({"PORT": "0"}, "PORT"),
         ({"TOKEN_PRIVATE_KEY": "no key"}, "TOKEN_PRIVATE_KEY"),

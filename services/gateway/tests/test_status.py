@@ -11,6 +11,8 @@ from gateway.board import DOWN, KEPT_S, StatusBoard
 from gateway.ops import OpsStatus
 from holdfast.resilience.addresses import DnsName
 from holdfast.resilience.clock import FakeClock
+from holdfast.service.credentials import DEMO_SERVICE_KEYS, Signer
+from holdfast.testing.credentials import AsService
 
 BREAKER = {
     "from": "command-service", "to": "postgresql", "replica": None, "group": None, "breaker": "closed", "in_flight": 1,
@@ -88,6 +90,9 @@ async def test_a_process_that_hangs_or_babbles_does_not_hold_the_others_up(stack
     assert (_service(status, "one")["state"], _service(status, "two")["state"]) == (DOWN, DOWN)
 
 
+GATEWAY = Signer("gateway", DEMO_SERVICE_KEYS["gateway"])
+
+
 async def test_the_gateway_lists_itself_once(stack: AsyncExitStack, kit: Any) -> None:
     itself = await kit.start_standin(stack)
     itself.then(200, {"service": "gateway", "replica": "gateway-1", "state": "up", "dependencies": [BREAKER]})
@@ -105,7 +110,7 @@ async def test_a_replica_that_left_its_name_is_down_for_a_minute_and_then_forgot
     replica = await kit.start_standin(stack)
     replica.then(200, COMMAND)
     clock = FakeClock()
-    board = StatusBoard([("command-service", "dns+http://command-service:8101")], 1, clock=clock)
+    board = StatusBoard([("command-service", "dns+http://command-service:8101")], 1, GATEWAY, clock=clock)
     stack.push_async_callback(board.close)
     name = DnsName("command-service", 8101)
     board.resolved(name, (replica.url,))
@@ -138,7 +143,7 @@ async def test_health_needs_no_token_and_stays_up_alone(shop: Any) -> None:
         200,
         {"query-service": "away", "command-service": "away"},
     )
-    status = (await shop.call("GET", "/status")).json()
+    status = (await shop.call("GET", "/status", auth=AsService("tools", "gateway"))).json()
     assert (status["service"], status["state"]) == ("gateway", "degraded")
 
 

@@ -16,7 +16,7 @@ ORDERS_A_ROUND = 24
 CHARGE = {"amount": 500, "currency": "GBP", "payment_token": "tok_visa"}
 
 
-async def test_kills_at_random_moments_lose_and_double_nothing(tmp_path: Path) -> None:
+async def test_kills_at_random_moments_lose_and_double_nothing(tmp_path: Path, caller: httpx.Auth) -> None:
     env = {"LEDGER_PATH": str(tmp_path / "ledger.sqlite3"), "CARD_S": "0.02"}
     process = ServiceProcess("payment_service", env, tmp_path / "payment.log").start()
     seeded = random.Random(2)
@@ -24,7 +24,7 @@ async def test_kills_at_random_moments_lose_and_double_nothing(tmp_path: Path) -
     voided: set[str] = set()
     orders: list[str] = []
     try:
-        async with httpx.AsyncClient(base_url=process.url, timeout=2) as client:
+        async with httpx.AsyncClient(base_url=process.url, timeout=2, auth=caller) as client:
             for _ in range(ROUNDS):
                 batch = [str(uuid.uuid4()) for _ in range(ORDERS_A_ROUND)]
                 orders += batch
@@ -87,13 +87,15 @@ async def movements(client: httpx.AsyncClient) -> Counter[tuple[str, str]]:
     return moved
 
 
-async def test_a_kill_between_the_processors_answer_and_the_ledgers_row_captures_once(tmp_path: Path) -> None:
+async def test_a_kill_between_the_processors_answer_and_the_ledgers_row_captures_once(
+    tmp_path: Path, caller: httpx.Auth
+) -> None:
     """The processor has the money on its books; the ledger, killed before it wrote so, asks again and learns it."""
     env = {"LEDGER_PATH": str(tmp_path / "ledger.sqlite3"), "CARD_S": "0"}
     process = ServiceProcess("payment_service", env, tmp_path / "payment.log").start()
     order = str(uuid.uuid4())
     try:
-        async with httpx.AsyncClient(base_url=process.url, timeout=2) as client:
+        async with httpx.AsyncClient(base_url=process.url, timeout=2, auth=caller) as client:
             await client.put(f"/charges/{order}", json=CHARGE)
             process.kill()
             forget_the_answer(tmp_path / "ledger.sqlite3", order)

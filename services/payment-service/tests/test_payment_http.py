@@ -9,6 +9,7 @@ from pathlib import Path
 import httpx
 import pytest
 
+from holdfast.testing.credentials import AsService
 from holdfast.testing.processes import ServiceProcess
 from payment_service.settings import PaymentSettings
 
@@ -182,7 +183,9 @@ def test_switched_off_there_are_no_knobs(tmp_path: Path) -> None:
     env = {"LEDGER_PATH": str(tmp_path / "ledger.sqlite3"), "FAULTS_ENABLED": "false"}
     process = ServiceProcess("payment_service", env, tmp_path / "log").start()
     try:
-        assert httpx.put(f"{process.url}/faults", json={}).status_code == 404
+        assert (
+            httpx.put(f"{process.url}/faults", json={}, auth=AsService("tools", "payment-service")).status_code == 404
+        )
     finally:
         process.kill()
 

@@ -8,6 +8,8 @@ import time
 
 import httpx
 
+from holdfast.testing.credentials import AsService
+
 
 async def test_it_stays_up_with_everything_down_and_ends_on_sigterm(unused_tcp_port: int) -> None:
     environment = os.environ | {
@@ -24,7 +26,7 @@ async def test_it_stays_up_with_everything_down_and_ends_on_sigterm(unused_tcp_p
             await _answers(client)
             ready = await client.get("/readyz")
             assert ready.json() == {"status": "ready", "dependencies": {"elasticsearch": "away", "kafka": "away"}}
-            status = (await client.get("/status")).json()
+            status = (await client.get("/status", auth=AsService("tools", "projector-service"))).json()
             assert status["state"] == "degraded"
             assert status["projection"] == {"lag_events": 0, "as_of": None}
             assert {line["to"] for line in status["dependencies"]} == {"elasticsearch", "kafka"}

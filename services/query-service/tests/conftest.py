@@ -16,6 +16,7 @@ from holdfast.contracts.messages import PARTITIONS, TOPICS, rfc3339
 from holdfast.service.keys import DEMO_PRIVATE_KEY
 from holdfast.service.tokens import TokenSigner
 from holdfast.testing import stores
+from holdfast.testing.credentials import AsService
 from holdfast.testing.link import Link
 from query_service.bootstrap import opened
 from query_service.settings import QuerySettings
@@ -139,6 +140,7 @@ async def link(elasticsearch_url: str) -> AsyncIterator[Link]:
     await made.stop()
 
 
+AS_GATEWAY = AsService("gateway", "query-service")
 Serve = Callable[..., AbstractAsyncContextManager[httpx.AsyncClient]]
 
 
@@ -156,7 +158,9 @@ def serve() -> Serve:
         async with opened(read) as app:
             app.state.verifier.ended.known = "command_urls" not in settings  # as if command-service had told it
             transport = httpx.ASGITransport(app=app)
-            async with httpx.AsyncClient(transport=transport, base_url="http://query", timeout=10) as client:
+            async with httpx.AsyncClient(
+                transport=transport, base_url="http://query", timeout=10, auth=AS_GATEWAY
+            ) as client:
                 yield client
 
     return running

@@ -12,6 +12,7 @@ import orjson
 import pytest
 
 from holdfast.resilience.protections import ALL
+from holdfast.testing.credentials import AsService
 from holdfast.testing.processes import ServiceProcess, free_port, refused_start
 
 
@@ -23,8 +24,8 @@ def test_it_starts_with_every_dependency_down_and_serves_its_health(tmp_path: Pa
             assert client.get("/healthz").json()["replica"] == "query-7"
             ready = client.get("/readyz")
             assert (ready.status_code, ready.json()["dependencies"]) == (503, {"elasticsearch": "away"})
-            assert client.get("/api/products").status_code == 503
-            assert client.get("/status").json()["service"] == "query-service"
+            assert client.get("/api/products", auth=AsService("gateway", "query-service")).status_code == 503
+            assert client.get("/status", auth=AsService("tools", "query-service")).json()["service"] == "query-service"
             assert "query_read_model_age_seconds NaN" in client.get("/metrics").text
     finally:
         process.kill()
@@ -39,7 +40,10 @@ def test_it_starts_without_the_protections_that_its_settings_name_and_warns(
     log = tmp_path / "query.log"
     process = ServiceProcess("query_service", env | {"ELASTICSEARCH_URL": "http://127.0.0.1:1"}, log).start()
     try:
-        assert httpx.get(f"{process.url}/protections", timeout=5).json()["off"] == off
+        assert (
+            httpx.get(f"{process.url}/protections", timeout=5, auth=AsService("gateway", "query-service")).json()["off"]
+            == off
+        )
     finally:
         process.kill()
     (warning,) = [line for line in map(orjson.loads, log.read_bytes().splitlines()) if "protections" in line["event"]]

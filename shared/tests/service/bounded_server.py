@@ -70,7 +70,7 @@ class Refusing:
 
 
 async def _main(settings: ServiceSettings, keep_alive_s: float, listening: socket.socket) -> int:
-    app = create_app("test", settings, routers=[router], total_s=lambda _method, _path: 20)
+    app = create_app("test", settings, routers=[router], total_s=lambda _method, _path: 20, callers=None)
     app.add_middleware(Refusing)
     await serve(app, settings, keep_alive_s=keep_alive_s, sockets=[listening])
     return 0

@@ -68,7 +68,9 @@ def _inner(app: Any) -> Any:
 
 @pytest.fixture(params=[False, True], ids=["internal", "edge"])
 async def client(request: pytest.FixtureRequest) -> AsyncIterator[httpx.AsyncClient]:
-    app = create_app("test", ServiceSettings(port=1), routers=[router], front=_inner if request.param else None)
+    app = create_app(
+        "test", ServiceSettings(port=1), routers=[router], front=_inner if request.param else None, callers=None
+    )
     transport = httpx.ASGITransport(app)
     async with httpx.AsyncClient(transport=transport, base_url="http://shop", trust_env=False) as http:
         http.headers["x-edge"] = str(request.param)
@@ -199,7 +201,7 @@ async def test_a_command_can_tell_that_its_caller_is_gone(leaves: bool) -> None:
         effects.append("acted")
         return {}
 
-    app = create_app("test", ServiceSettings(port=1), routers=[commands])
+    app = create_app("test", ServiceSettings(port=1), routers=[commands], callers=None)
     incoming: asyncio.Queue[dict[str, object]] = asyncio.Queue()
     incoming.put_nowait({"type": "http.request", "body": b"", "more_body": False})
     if leaves:

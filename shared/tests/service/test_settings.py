@@ -1,5 +1,6 @@
 """Where settings come from, and which of them production mode refuses."""
 
+from base64 import b64encode
 from pathlib import Path
 from urllib.parse import quote
 
@@ -7,6 +8,7 @@ import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat, PublicFormat
 
+from holdfast.service.credentials import DEMO_SERVICE_KEYS, DEMO_SERVICE_PUBLIC_KEYS
 from holdfast.service.keys import (
     DEMO_CHECKPOINT_PRIVATE_KEY,
     DEMO_PRIVATE_KEY,
@@ -21,10 +23,13 @@ from holdfast.service.settings import ServiceSettings, load
 _PAIR = Ed25519PrivateKey.generate()
 PRIVATE = _PAIR.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()).decode()
 PUBLIC = _PAIR.public_key().public_bytes(Encoding.PEM, PublicFormat.SubjectPublicKeyInfo).decode()
+SERVICE_PRIVATE = b64encode(_PAIR.private_bytes_raw()).decode()
+SERVICE_PUBLIC = f"gateway={b64encode(_PAIR.public_key().public_bytes_raw()).decode()}"
 
 
 class Settings(ServiceSettings):
     port: int = 1
+    service_private_key: str = SERVICE_PRIVATE
     token_private_key: str = ""
     checkpoint_private_key: str = ""
     admin_password: str = ""
@@ -70,6 +75,11 @@ def test_a_secrets_directory_that_is_not_there_is_said(
         ("TOKEN_PRIVATE_KEY", DEMO_CHECKPOINT_PRIVATE_KEY),
         ("CHECKPOINT_PRIVATE_KEY", DEMO_CHECKPOINT_PRIVATE_KEY.strip()),
         ("CHECKPOINT_PRIVATE_KEY", DEMO_PRIVATE_KEY),
+        ("SERVICE_PRIVATE_KEY", DEMO_SERVICE_KEYS["gateway"]),
+        ("SERVICE_PRIVATE_KEY", f" {DEMO_SERVICE_KEYS['tools']}\n"),
+        ("SERVICE_PUBLIC_KEYS", DEMO_SERVICE_PUBLIC_KEYS),
+        ("SERVICE_PUBLIC_KEYS", " , ".join(reversed(DEMO_SERVICE_PUBLIC_KEYS.split(",")))),
+        ("SERVICE_PUBLIC_KEYS", f"{SERVICE_PUBLIC},{DEMO_SERVICE_PUBLIC_KEYS.split(',')[-1]}"),
         ("ADMIN_PASSWORD", "holdfast-admin"),
         ("ADMIN_PASSWORD", " holdfast-admin\n"),
         ("POSTGRES_DSN", "postgresql://holdfast_service:holdfast-service@db/holdfast"),
@@ -82,8 +92,9 @@ def test_a_secrets_directory_that_is_not_there_is_said(
 def test_production_refuses_a_demo_secret_however_it_is_written(
     name: str, value: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    for setting, own in (("MODE", "production"), ("TOKEN_PUBLIC_KEY", PUBLIC), (name, value)):
-        monkeypatch.setenv(setting, own)
+    own = {"MODE": "production", "TOKEN_PUBLIC_KEY": PUBLIC, "SERVICE_PUBLIC_KEYS": SERVICE_PUBLIC}
+    for setting, text in (own | {name: value}).items():
+        monkeypatch.setenv(setting, text)
     said = refused(capsys)
     assert name in said
     assert "not allowed in production mode" in said
@@ -97,6 +108,7 @@ def test_production_takes_secrets_of_its_own(monkeypatch: pytest.MonkeyPatch) ->
         "TOKEN_PUBLIC_KEY": PUBLIC,
         "TOKEN_PRIVATE_KEY": PRIVATE,
         "CHECKPOINT_PRIVATE_KEY": PRIVATE,
+        "SERVICE_PUBLIC_KEYS": SERVICE_PUBLIC,
         "ADMIN_PASSWORD": "holdfast-admin-2",
         "POSTGRES_DSN": f"postgresql://holdfast:{quote('p/ä@ss', safe='')}@holdfast/holdfast",
     }

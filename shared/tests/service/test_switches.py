@@ -14,9 +14,11 @@ from fastapi import APIRouter
 from holdfast.resilience.protections import ALL, PROTECTIONS
 from holdfast.service.app import create_app, make_server
 from holdfast.service.context import current
+from holdfast.service.credentials import DEMO_SERVICE_KEYS, Signer
 from holdfast.service.keys import DEMO_PRIVATE_KEY
 from holdfast.service.settings import ServiceSettings, load
 from holdfast.service.tokens import Role, TokenSigner
+from holdfast.testing.credentials import AsService
 
 router = APIRouter()
 SwitchOff = Callable[..., None]
@@ -40,10 +42,13 @@ async def slow() -> dict[str, int]:
 
 @asynccontextmanager
 async def calling(**settings: Any) -> AsyncIterator[httpx.AsyncClient]:
-    app = create_app("test", Settings(**settings), routers=[router], total_s=lambda _method, _path: 0.2)
+    app = create_app("test", Settings(**settings), routers=[router], total_s=lambda _method, _path: 0.2, callers=None)
     transport = httpx.ASGITransport(app)
-    async with httpx.AsyncClient(transport=transport, base_url="http://shop", trust_env=False) as http:
+    async with httpx.AsyncClient(transport=transport, base_url="http://shop", trust_env=False, auth=AS_GATEWAY) as http:
         yield http
+
+
+AS_GATEWAY = AsService("gateway", "test")
 
 
 def bearer(role: Role) -> dict[str, str]:
@@ -145,6 +150,8 @@ async def test_a_switch_that_is_read_after_its_caller_went_does_nothing() -> Non
         await asyncio.sleep(0.005)
     body = b'{"containment": "off"}'
     head = f"PUT /protections HTTP/1.1\r\nHost: x\r\nAuthorization: {bearer('admin')['Authorization']}\r\n"
+    name, token = Signer("gateway", DEMO_SERVICE_KEYS["gateway"]).header("test")
+    head += f"{name}: {token}\r\n"
     head += f"Content-Type: application/json\r\nContent-Length: {len(body)}\r\n\r\n"
     for waits, off in ((False, []), (True, list(ALL))):
         with socket.create_connection(listening.getsockname()) as caller:  # the loop stands still

@@ -9,7 +9,9 @@ import httpx
 from pydantic import Field
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
+from holdfast.service.credentials import DEMO_SERVICE_KEYS, ServiceKeyInvalid, Signer
 from holdfast.service.keys import DEMO_CHECKPOINT_PUBLIC_KEY
+from holdfast.service.settings import read
 from holdfast_tools.command_line import UserError
 
 _JOURNAL_PAGE: Final = 1000
@@ -21,6 +23,7 @@ class StoreSettings(BaseSettings):
     model_config = SettingsConfigDict(frozen=True, extra="ignore", env_ignore_empty=True)
 
     postgres_dsn: str = "postgresql://holdfast_service:holdfast-service@127.0.0.1:5432/holdfast"
+    service_private_key: str = ""
     checkpoint_public_key: str = DEMO_CHECKPOINT_PUBLIC_KEY
     kafka_bootstrap: str = "127.0.0.1:9092"
     elasticsearch_url: str = "http://127.0.0.1:9200"
@@ -41,6 +44,14 @@ async def postgres(dsn: str) -> AsyncIterator[asyncpg.Connection]:
         connection.terminate()
 
 
+def tools_signer() -> Signer:
+    """Signs the tools' own calls to services, with the key of SERVICE_PRIVATE_KEY. Raises UserError."""
+    try:
+        return Signer("tools", read(StoreSettings).service_private_key or DEMO_SERVICE_KEYS["tools"])
+    except ServiceKeyInvalid as error:
+        raise UserError(f"SERVICE_PRIVATE_KEY: {error}") from error
+
+
 def payment_url(urls: str) -> str:
     """The first payment-service's base URL."""
     return urls.split(",", maxsplit=1)[0].strip().removeprefix("dns+").rstrip("/")
@@ -48,7 +59,8 @@ def payment_url(urls: str) -> str:
 
 async def payment_get(url: str, **params: int) -> httpx.Response:
     """GET from payment-service. Raises UserError when it does not answer."""
-    async with httpx.AsyncClient(timeout=10, trust_env=False) as http:
+    name, token = tools_signer().header("payment-service")
+    async with httpx.AsyncClient(timeout=10, trust_env=False, headers={name: token}) as http:
         try:
             return await http.get(url, params=params)
         except httpx.HTTPError as error:

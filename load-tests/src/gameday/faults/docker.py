@@ -10,7 +10,7 @@ from typing import Final
 from gameday.faults import keeper
 from gameday.faults.engine import Container, Networks, Project, docker
 from gameday.faults.fault import KNOBS, Fault, Kind, Refused, Suffering, all_or_none, members
-from gameday.faults.payment import PAYMENT, Knobs, check_part
+from gameday.faults.payment import PAYMENT, Knobs, check_part, credential
 from gameday.faults.record import Entry, Record
 
 _WORDS: Final = {Kind.KILL: "down", Kind.PAUSE: "paused", Kind.SLOW: "slow", Kind.PARTITION: "cut off"}
@@ -137,7 +137,8 @@ class DockerFaults:
 _KNOBS_CALL: Final = """
 import http.client, sys
 there = http.client.HTTPConnection("127.0.0.1", 8121, timeout=3)
-there.request(sys.argv[1], "/faults", sys.stdin.buffer.read() or None, {"Content-Type": "application/json"})
+headers = {"Content-Type": "application/json", sys.argv[2]: sys.argv[3]}
+there.request(sys.argv[1], "/faults", sys.stdin.buffer.read() or None, headers)
 answer = there.getresponse()
 print(answer.status)
 sys.stdout.write(answer.read().decode())
@@ -149,7 +150,9 @@ def _knobs(container: Container) -> Knobs:
 
     def call(method: str, body: bytes | None) -> tuple[int, bytes]:
         given = b"" if body is None else body
-        said = docker("exec", "--interactive", container.id, "python", "-c", _KNOBS_CALL, method, given=given)
+        (header,) = credential().items()
+        arguments = ("python", "-c", _KNOBS_CALL, method, *header)
+        said = docker("exec", "--interactive", container.id, *arguments, given=given)
         status, _, content = said.partition("\n")
         return int(status), content.encode()
 

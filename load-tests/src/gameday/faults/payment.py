@@ -7,6 +7,8 @@ from typing import Any, Final
 from urllib.parse import urlsplit
 
 from gameday.faults.fault import Fault, Kind, Refused, Suffering
+from holdfast_tools.command_line import UserError
+from holdfast_tools.stores import tools_signer
 
 PAYMENT: Final = "payment"
 _NAMES: Final = {Kind.LATENCY: "latency_ms", Kind.ERRORS: "error_rate", Kind.HANG: "hang"}
@@ -15,6 +17,14 @@ _OFF: Final = f"{PAYMENT} serves no fault knobs: start it in demo mode or with F
 
 Call = Callable[[str, bytes | None], tuple[int, bytes]]
 """Sends a method and a body to /faults and returns status and body. Raises Refused when nobody answers."""
+
+
+def credential() -> Mapping[str, str]:
+    """The header by which payment-service knows the tools. Raises Refused for a wrong SERVICE_PRIVATE_KEY."""
+    try:
+        return dict([tools_signer().header("payment-service")])
+    except UserError as error:
+        raise Refused(str(error)) from error
 
 
 def check_part(fault: Fault) -> None:
@@ -77,7 +87,7 @@ def over_http(url: str) -> Call:
     def call(method: str, body: bytes | None) -> tuple[int, bytes]:
         connection = http.client.HTTPConnection(address, timeout=_ANSWER_WITHIN_S)
         try:
-            connection.request(method, "/faults", body, {"Content-Type": "application/json"})
+            connection.request(method, "/faults", body, {"Content-Type": "application/json", **credential()})
             answer = connection.getresponse()
             return answer.status, answer.read()
         except (OSError, http.client.HTTPException) as error:

@@ -37,8 +37,9 @@ from holdfast.resilience.client import OutboundClient
 from holdfast.resilience.deadline import Deadline
 from holdfast.resilience.dependencies import Dependencies
 from holdfast.resilience.settings import CHECKOUT_BULKHEAD, PAYMENT_CLIENT, POSTGRES_BULKHEAD
-from holdfast.service.app import create_app
+from holdfast.service.app import create_app, make_signer
 from holdfast.service.health import Health, Readiness
+from holdfast.service.revocation_feed import PATH
 from holdfast.service.revocations import Revocations
 
 SERVICE = "command-service"
@@ -46,6 +47,7 @@ log = structlog.get_logger(__name__)
 _PREPARATION_S = 5.0  # one try at a preparation: hashing a password beside the traffic takes its turn
 _SNAPSHOT_PAUSE_S = 0.02  # between two snapshots of old streams, 6 ms of work each, so that requests go first
 
+_CALLERS = {"": frozenset({"gateway"}), PATH: frozenset({"gateway", "query-service"})}
 # Every router of the service.
 ROUTERS: Sequence[APIRouter] = (
     carts.router,
@@ -64,7 +66,12 @@ ROUTERS: Sequence[APIRouter] = (
 def build(settings: Settings) -> FastAPI:
     """The application; nothing is opened before it starts, and it starts with every dependency down."""
     storage = Storage(settings.postgres_dsn, f"{SERVICE}:{settings.replica}"[:60], _pools(settings))
-    payments = OutboundClient("payment-service", settings.payment_urls, PAYMENT_CLIENT)
+    payments = OutboundClient(
+        "payment-service",
+        settings.payment_urls,
+        PAYMENT_CLIENT,
+        credential=partial(make_signer(SERVICE, settings).header, "payment-service"),
+    )
     parts = Parts(storage.database, Payments(payments), Passwords(), KeysAtWork(), SignInAttempts())
     ended = Revocations()
     dependencies = Dependencies(SERVICE)
@@ -87,7 +94,7 @@ def build(settings: Settings) -> FastAPI:
         readiness=lambda: Readiness(storage.prepared.is_set(), storage.states),
         dependencies=lambda: [line.as_json() for line in dependencies.status()],
     )
-    app = create_app(SERVICE, settings, routers=ROUTERS, health=health, lifespan=lifespan)
+    app = create_app(SERVICE, settings, routers=ROUTERS, health=health, lifespan=lifespan, callers=_CALLERS)
     app.state.verifier.ended = ended
     app.state.parts = parts
     app.state.storage = storage

@@ -2,7 +2,7 @@
 
 from pydantic import Field
 
-from holdfast.service.settings import ServiceSettings
+from holdfast.service.settings import CallerSettings, ServiceSettings
 
 
 class PostgresSettings(ServiceSettings):
@@ -15,7 +15,7 @@ class PostgresSettings(ServiceSettings):
     )
 
 
-class Settings(PostgresSettings):
+class Settings(PostgresSettings, CallerSettings):
     """The command-service's own."""
 
     port: int = Field(8101, ge=1, le=65535, description="where to listen")

@@ -24,6 +24,7 @@ from command_service.testing.shop import Shop, full_count
 from holdfast.eventstore import CommandKey, fingerprint, scoped_key
 from holdfast.resilience.deadline import Deadline
 from holdfast.resilience.errors import ResilienceError
+from holdfast.testing.credentials import AsService
 from holdfast.testing.processes import ServiceProcess
 
 
@@ -158,6 +159,9 @@ async def test_a_repeat_within_the_lease_is_told_to_wait(shop: Shop) -> None:
     await shop.require_sound()
 
 
+AS_GATEWAY = AsService("gateway", "command-service")
+
+
 @pytest.mark.timeout(180)
 async def test_a_killed_service_loses_and_doubles_nothing(shop: Shop, tmp_path: Path) -> None:
     """kill -9 of a real process while shoppers check out; they repeat with their keys, as API.md tells them."""
@@ -167,7 +171,7 @@ async def test_a_killed_service_loses_and_doubles_nothing(shop: Shop, tmp_path: 
     process = ServiceProcess("command_service", env, tmp_path / "command.log").start()
     seeded = random.Random(3)
     try:
-        async with httpx.AsyncClient(base_url=process.url, timeout=3) as client:
+        async with httpx.AsyncClient(base_url=process.url, timeout=3, auth=AS_GATEWAY) as client:
             for _ in range(full_count(2, 10)):
                 shoppers = [await shop.shopper("mug") for _ in range(10)]
                 calls = asyncio.gather(*(check_out_once(client, shopper) for shopper in shoppers))

@@ -11,6 +11,7 @@ from command_service.testing.shop import Shop
 from holdfast.resilience.protections import ALL
 from holdfast.service.keys import DEMO_PRIVATE_KEY
 from holdfast.service.tokens import TokenSigner
+from holdfast.testing.credentials import AsService
 
 VISA = {"payment_token": "tok_visa"}
 SwitchOff = Callable[..., None]
@@ -63,7 +64,7 @@ async def test_without_deadlines_the_ledger_still_answers_within_its_400_ms(shop
         shopper = await shop.shopper("mug")
         loop = asyncio.get_running_loop()
         began = loop.time()
-        async with httpx.AsyncClient() as client:
+        async with httpx.AsyncClient(auth=AsService("command-service", "payment-service")) as client:
             url = f"{shop.payment.url}/charges/0193f0a0-0000-7000-8000-0000000000aa"
             slow = {"amount": 500, "currency": "GBP", "payment_token": "tok_slow"}
             assert (await client.put(url, json=slow)).status_code == 202

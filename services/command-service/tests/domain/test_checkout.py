@@ -44,7 +44,7 @@ def test_every_line_that_is_no_longer_sold_is_named() -> None:
     products = {**PRODUCTS, TRAY: Discontinued(_listed("A tray", 5, 4))}
     cart = Cart({MUG: 99, TRAY: 2, ProductId("ghost"): 1})
     assert place_order(cart, products, CHECKOUT) == ProductsAreDiscontinued(
-        (Shortage(TRAY, 2, 4), Shortage(ProductId("ghost"), 1, 0))
+        (Shortage(TRAY, 2, 0), Shortage(ProductId("ghost"), 1, 0))
     )
 
 

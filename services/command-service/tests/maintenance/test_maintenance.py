@@ -18,6 +18,7 @@ from command_service.testing.shop import Shop
 from command_service.testing.store import maintenance, make_store, service_dsn
 from holdfast.eventstore import EVENT_STORE, Database, MigrationSet, migrate, verify
 from holdfast.eventstore.idempotency import SLOT, slot_of
+from holdfast.testing.credentials import AsService
 from holdfast.testing.processes import ServiceProcess, free_port, refused_start
 
 pytestmark = pytest.mark.stores
@@ -122,7 +123,8 @@ async def test_the_process_makes_the_schema_and_signs_by_itself(database: str, t
     process = ServiceProcess(MODULE, environment, tmp_path / "log").start()
     settings = Settings(postgres_dsn=service_dsn(database), replica="test", port=8101, payment_urls=NO_PAYMENT)
     try:
-        async with running(settings) as service, httpx.AsyncClient(base_url=process.url) as client:
+        auth = AsService("tools", "migrations")
+        async with running(settings) as service, httpx.AsyncClient(base_url=process.url, auth=auth) as client:
             await service.product("mug")
             async with asyncio.timeout(20):
                 while (status := (await client.get("/status")).json())["checkpoint"]["number"] is None:  # noqa: ASYNC110
@@ -144,7 +146,7 @@ async def test_the_process_stays_up_with_postgresql_away(tmp_path: Path) -> None
     try:
         async with httpx.AsyncClient(base_url=process.url) as client:
             assert (await client.get("/readyz")).status_code == 503
-            status = (await client.get("/status")).json()
+            status = (await client.get("/status", auth=AsService("tools", "migrations"))).json()
             assert (status["service"], status["state"]) == ("migrations", "degraded")
             assert status["checkpoint"] == {"number": None, "events": None, "signed_at": None}
     finally:

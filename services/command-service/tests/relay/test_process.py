@@ -16,6 +16,7 @@ from command_service.domain.events import CartCleared
 from command_service.entrypoints import requeue, verify
 from holdfast.eventstore import Append, Metadata, append, lock_streams
 from holdfast.resilience.deadline import Deadline
+from holdfast.testing.credentials import AsService
 
 pytestmark = pytest.mark.stores
 CUSTOMER = "0194f1c2-7d1e-7b3a-9d55-1c2e4f6a8b90"
@@ -31,7 +32,7 @@ class Process:
     async def status(self) -> dict[str, object]:
         try:
             async with httpx.AsyncClient(timeout=1) as client:
-                return (await client.get(f"{self.url}/status")).json()
+                return (await client.get(f"{self.url}/status", auth=AsService("tools", "outbox-relay"))).json()
         except httpx.HTTPError:
             return {}
 

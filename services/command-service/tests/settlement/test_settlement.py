@@ -15,11 +15,10 @@ from command_service.domain.values import OrderId
 from command_service.handlers.settle import apply_outcome
 from command_service.settlement.settlement import Settlement
 from command_service.testing.service import Someone
-from command_service.testing.shop import Shop, payment_process
+from command_service.testing.shop import Shop, payment_process, payments_client
 from holdfast.eventstore import Metadata
-from holdfast.resilience.client import OutboundClient
 from holdfast.resilience.deadline import Deadline
-from holdfast.resilience.settings import PAYMENT_CLIENT
+from holdfast.testing.credentials import AsService
 from holdfast.testing.processes import ServiceProcess, free_port
 
 VISA = {"payment_token": "tok_visa"}
@@ -151,7 +150,7 @@ async def test_an_outcome_that_cannot_be_true_changes_nothing_and_stays_owed(sho
     await shop.faults()
     # The order was paid; a ledger that was emptied since says that nothing was captured.
     with payment_process(tmp_path) as emptied:
-        client = OutboundClient("payment-service", emptied.url, PAYMENT_CLIENT)
+        client = payments_client(emptied.url)
         await client.start()
         settlement = Settlement(shop.parts.database, Payments(client), batch=5, idle_s=0.05)
         await shop.rows("UPDATE payment_work SET next_attempt_at = now() RETURNING 1")
@@ -231,7 +230,7 @@ async def test_it_starts_and_stays_up_with_everything_away(tmp_path: Path) -> No
     try:
         async with httpx.AsyncClient(base_url=process.url) as client:
             assert (await client.get("/readyz")).status_code == 503
-            status = (await client.get("/status")).json()
+            status = (await client.get("/status", auth=AsService("tools", "settlement"))).json()
             assert (status["service"], status["state"]) == ("settlement", "degraded")
             assert status["settlement"] == {"owed": 0, "oldest_s": 0.0}
     finally:

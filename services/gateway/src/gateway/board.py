@@ -16,6 +16,7 @@ from holdfast.resilience.clock import SYSTEM_CLOCK, Clock
 from holdfast.resilience.deadline import Deadline
 from holdfast.resilience.errors import DeadlineExceeded
 from holdfast.resilience.wire import Wire, WireError
+from holdfast.service.credentials import Signer
 
 log = structlog.get_logger(__name__)
 DOWN: Final = "down"
@@ -65,7 +66,16 @@ class Watched:
 class StatusBoard:
     """Polls; `processes`, `outbox` and `projection` are the newest answers. One event loop."""
 
-    def __init__(self, entries: Sequence[tuple[str, str]], interval_s: float, *, clock: Clock = SYSTEM_CLOCK) -> None:
+    def __init__(
+        self,
+        entries: Sequence[tuple[str, str]],
+        interval_s: float,
+        services: Signer,
+        *,
+        clock: Clock = SYSTEM_CLOCK,
+    ) -> None:
+        self._services = services
+        self._service_of: dict[str, str] = {}
         self._watched = [Watched(name, parse_urls(url)) for name, url in entries]
         self._interval_s = interval_s
         self._clock = clock
@@ -155,11 +165,25 @@ class StatusBoard:
     async def _status(self, url: str) -> Mapping[str, Any] | None:
         try:
             with Deadline.after(ANSWER_LIMIT_S, clock=self._clock).limit(url):
-                answer = await self._wire.exchange("GET", f"{url}/status", (), b"")
+                headers = (self._services.header(await self.service_at(url)),)
+                answer = await self._wire.exchange("GET", f"{url}/status", headers, b"")
+            if answer.status == 401:
+                self._service_of.pop(url, None)  # another service has its address now
             found = orjson.loads(answer.body) if answer.status == 200 else None
-        except (DeadlineExceeded, WireError, orjson.JSONDecodeError):
+        except (DeadlineExceeded, WireError, orjson.JSONDecodeError, KeyError, TypeError):
             return None
         return found if isinstance(found, dict) else None
+
+    async def service_at(self, url: str) -> str:
+        """Which service answers there: what is signed for it is of no use to another.
+
+        Raises WireError, JSONDecodeError, KeyError and TypeError.
+        """
+        if url in self._service_of:
+            return self._service_of[url]
+        answer = await self._wire.exchange("GET", f"{url}/healthz", (), b"")
+        self._service_of[url] = service = str(orjson.loads(answer.body)["service"])
+        return service
 
 
 def _seen(

@@ -5,6 +5,7 @@ from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
+from functools import partial
 
 import structlog
 from fastapi import FastAPI
@@ -39,7 +40,8 @@ from holdfast.resilience.cache import Cache
 from holdfast.resilience.client import OutboundClient
 from holdfast.resilience.dependencies import Dependencies
 from holdfast.resilience.settings import ADMISSION, QUERY_CLIENT, ClientSettings, RateSettings
-from holdfast.service.app import Lifespan, create_app, make_verifier
+from holdfast.service.app import Lifespan, create_app, make_signer, make_verifier
+from holdfast.service.credentials import Signer
 from holdfast.service.health import Health, Readiness
 from holdfast.service.keys import KeyInvalid
 from holdfast.service.revocation_feed import RevocationFeed
@@ -69,7 +71,8 @@ def build(settings: GatewaySettings) -> FastAPI:
     signer, verifier = _signer(settings), make_verifier(settings)
     _check_pair(signer, verifier)
     verifier.ended = ended = Revocations()
-    parts = _parts(settings, registry, ended)
+    services = make_signer(SERVICE, settings)
+    parts = _parts(settings, registry, ended, services)
     limits = _limits(settings)
     places = ServicePlaces(
         limits,
@@ -149,18 +152,22 @@ def _shop_endpoints(forwarder: Forwarder, sessions: Sessions) -> list[Endpoint]:
     ]
 
 
-def _parts(settings: GatewaySettings, registry: CollectorRegistry, ended: Revocations) -> Parts:
+def _parts(settings: GatewaySettings, registry: CollectorRegistry, ended: Revocations, services: Signer) -> Parts:
     metrics = OutboundMetrics(registry)
-    query = OutboundClient("query-service", settings.query_urls, QUERY_CLIENT, observe=metrics.attempt)
-    commands = ClientSettings(bulkhead=CLIENT)
-    command = OutboundClient("command-service", settings.command_urls, commands, observe=metrics.attempt)
+
+    def client(name: str, urls: str, client_settings: ClientSettings) -> OutboundClient:
+        credential = partial(services.header, name)
+        return OutboundClient(name, urls, client_settings, observe=metrics.attempt, credential=credential)
+
+    query = client("query-service", settings.query_urls, QUERY_CLIENT)
+    command = client("command-service", settings.command_urls, ClientSettings(bulkhead=CLIENT))
     dependencies = Dependencies(SERVICE)
     dependencies.add(query)
     dependencies.add(command)
     dependencies.add_listener(metrics.breaker_changed)
     dependencies.add_listener(_log_breaker)
-    board = StatusBoard(parse_status_urls(settings.status_urls), settings.status_interval_s)
-    switches = Switches(board, SERVICE, settings.replica)
+    board = StatusBoard(parse_status_urls(settings.status_urls), settings.status_interval_s, services)
+    switches = Switches(board, SERVICE, settings.replica, services)
     cache = ResponseCache(Cache(settings.cache_bytes), registry)
     return Parts(query, command, cache, board, switches, dependencies, RevocationFeed(command, ended))
 

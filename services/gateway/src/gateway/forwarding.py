@@ -24,6 +24,7 @@ from holdfast.resilience.errors import ResilienceError
 from holdfast.resilience.protections import PROTECTIONS
 from holdfast.resilience.wire import Answer
 from holdfast.service.problems import Problem
+from holdfast.service.service_gate import CHALLENGE
 
 BEHIND: Final = 425  # query-service: the version of the token is not there in time (INTERNALS)
 RESERVE_S: Final = 0.25  # kept of a read's time for the service that it falls back to: one attempt there
@@ -190,6 +191,6 @@ def _from_write_model(call: Call, answer: Answer, *, degraded: str | None) -> Re
 
 
 def _good(answer: Answer, service: str) -> Answer:
-    if answer.status >= 500:
-        raise failure_of(answer, service)
+    if answer.status >= 500 or answer.headers.get("www-authenticate") == CHALLENGE:
+        raise failure_of(answer, service)  # the last one refused this gateway, not the caller
     return answer

@@ -8,7 +8,7 @@ from pydantic import AfterValidator, Field
 from holdfast.resilience import settings as start
 from holdfast.resilience.addresses import parse_urls
 from holdfast.service.keys import DEMO_PRIVATE_KEY
-from holdfast.service.settings import ServiceSettings, listed
+from holdfast.service.settings import CallerSettings, listed
 
 _ORIGIN: Final = re.compile(r"https?://[A-Za-z0-9.\[\]:-]{1,255}")
 
@@ -42,7 +42,7 @@ def _origins(text: str) -> str:
     return text
 
 
-class GatewaySettings(ServiceSettings):
+class GatewaySettings(CallerSettings):
     """The edge's own settings."""
 
     port: int = Field(8080, ge=1, le=65535, description="where to listen")

@@ -18,6 +18,7 @@ from holdfast.resilience.errors import DeadlineExceeded
 from holdfast.resilience.policy import CallPolicy
 from holdfast.resilience.protections import PROTECTIONS, Protection
 from holdfast.resilience.wire import Header, Wire, WireError
+from holdfast.service.credentials import Signer
 from holdfast.service.responses import json_response
 
 PATH: Final = "/protections"
@@ -70,8 +71,9 @@ class Asked:
 class Switches:
     """Asks every process that the board knows, itself too, all at the same time."""
 
-    def __init__(self, board: StatusBoard, service: str, replica: str) -> None:
+    def __init__(self, board: StatusBoard, service: str, replica: str, services: Signer) -> None:
         self._board = board
+        self._services = services
         self._me = Process(service, replica, "")
         self._wire = Wire(connect_timeout_s=0.2, keep_alive_s=4.0, connections=0, max_answer_bytes=MAX_ANSWER_BYTES)
 
@@ -90,15 +92,18 @@ class Switches:
 
     async def _ask_all(self, method: str, headers: Sequence[Header], body: bytes) -> list[Asked]:
         processes = self._board.to_ask
-        told = await asyncio.gather(*(self._ask(method, process.url, headers, body) for process in processes))
+        told = await asyncio.gather(*(self._ask(method, process, headers, body) for process in processes))
         return [Asked(process, one) for process, one in zip(processes, told, strict=True)]
 
-    async def _ask(self, method: str, url: str, headers: Sequence[Header], body: bytes) -> Mapping[str, Any] | None:
+    async def _ask(
+        self, method: str, process: Process, headers: Sequence[Header], body: bytes
+    ) -> Mapping[str, Any] | None:
         try:
-            with Deadline.after(LIMIT_S).limit(url):
-                answer = await self._wire.exchange(method, url + PATH, headers, body)
+            with Deadline.after(LIMIT_S).limit(process.url):
+                signed = (*headers, self._services.header(await self._board.service_at(process.url)))
+                answer = await self._wire.exchange(method, process.url + PATH, signed, body)
             found = orjson.loads(answer.body) if answer.status == 200 else None
-        except (DeadlineExceeded, WireError, orjson.JSONDecodeError):
+        except (DeadlineExceeded, WireError, orjson.JSONDecodeError, KeyError, TypeError):
             return None
         return found if isinstance(found, dict) and isinstance(found.get("off"), list) else None
 

@@ -16,6 +16,9 @@ from payment_service.charging import Charging
 from payment_service.faults import Faults
 from payment_service.settings import PaymentSettings
 
+_CHARGING = frozenset({"command-service", "settlement"})
+_TOOLS = frozenset({"tools"})
+_CALLERS = {"/charges/": _CHARGING, "/voids/": _CHARGING, "/journal": _TOOLS, "/faults": _TOOLS}
 _OTHER_TOTAL_S = 2.0  # the journal and what health tools ask may take longer than a charge
 
 
@@ -48,7 +51,9 @@ def _app(settings: PaymentSettings, charging: Charging, processor: Processor) ->
     ).set_function(lambda: charging.unfinished)
     faults = Faults(asyncio.get_running_loop().time)
     routers = [charges_router(charging, processor), *([faults_router(faults)] if settings.serves_faults else [])]
-    app = create_app("payment-service", settings, routers=routers, registry=registry, total_s=_total_s)
+    app = create_app(
+        "payment-service", settings, routers=routers, registry=registry, total_s=_total_s, callers=_CALLERS
+    )
     if settings.serves_faults:
         app.add_middleware(FaultMiddleware, faults=faults)
     return app

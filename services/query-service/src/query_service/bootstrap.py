@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, replace
+from functools import partial
 
 from elasticsearch import AsyncElasticsearch
 from fastapi import FastAPI
@@ -20,7 +21,7 @@ from holdfast.resilience.settings import (
     REVOCATION_CLIENT,
     TOKEN_WAIT_BULKHEAD,
 )
-from holdfast.service.app import create_app
+from holdfast.service.app import create_app, make_signer
 from holdfast.service.health import Health, Readiness
 from holdfast.service.revocation_feed import RevocationFeed
 from holdfast.service.revocations import Revocations
@@ -115,7 +116,12 @@ def _parts(settings: QuerySettings, client: AsyncElasticsearch, registry: Collec
             timeout_s=settings.elasticsearch_timeout_s,
             slow_after_s=slow_after_s,
         ),
-        command=OutboundClient("command-service", settings.command_urls, REVOCATION_CLIENT),
+        command=OutboundClient(
+            "command-service",
+            settings.command_urls,
+            REVOCATION_CLIENT,
+            credential=partial(make_signer(SERVICE, settings).header, "command-service"),
+        ),
         ended=Revocations(),
     )
 
@@ -144,6 +150,7 @@ def _app(settings: QuerySettings, parts: Parts, registry: CollectorRegistry) -> 
         health=_health(parts),
         registry=registry,
         total_s=lambda _method, _path: settings.total_s,
+        callers={"": frozenset({"gateway", "tools"})},
     )
     app.state.verifier.ended = parts.ended
     problems.install(app)

@@ -3,10 +3,10 @@
 from pydantic import Field
 
 from holdfast.resilience.settings import READ_TOTAL_S
-from holdfast.service.settings import ServiceSettings
+from holdfast.service.settings import CallerSettings
 
 
-class QuerySettings(ServiceSettings):
+class QuerySettings(CallerSettings):
     """Environment variables of the same names in capitals."""
 
     port: int = Field(8111, ge=1, le=65535, description="where to listen")

@@ -29,6 +29,9 @@ from holdfast.resilience.wire import Answer, Header, Wire
 Attempt = Callable[[Replica, int], Awaitable[Ending]]
 """The call, at this replica, as its attempt of this number."""
 
+Credential = Callable[[], Header]
+"""The header by which the service that is called knows who calls."""
+
 _USEFUL_MS = 20  # a repeat with less than this left could not be answered
 _TIMER_GRAIN_MS = 5  # event loops round timers: one that ended this close to the deadline was the deadline's
 
@@ -37,7 +40,8 @@ class OutboundClient:
     """Calls one service, whichever of its replicas answers. Make it at start, `start` it on the loop, `close` it last.
 
     `urls` is a comma-separated list of base URLs (`http://host:port`, `dns+http://name:port`); a wrong one raises
-    ValueError. Before `start` nothing is resolved or probed, and so a breaker that opened stays open.
+    ValueError. `credential` is asked for each call. Before `start` nothing is resolved or probed, and so a breaker that
+    opened stays open.
     """
 
     def __init__(
@@ -49,8 +53,10 @@ class OutboundClient:
         clock: Clock = SYSTEM_CLOCK,
         rng: random.Random | None = None,
         observe: Observe | None = None,
+        credential: Credential | None = None,
     ) -> None:
         self.name = name
+        self._credential = credential
         self.bulkhead = Bulkhead(name, settings.bulkhead)
         self._settings = settings
         self._rng = rng or random.Random()
@@ -61,7 +67,7 @@ class OutboundClient:
         self._wire = _wire(settings)  # the bulkhead bounds its connections too, unless it is switched off
         margin_s = settings.breaker.lease_margin_s
         self._attempts = Attempts(name, self._wire, lease_margin_s=margin_s, clock=clock, observe=observe)
-        self._prober = Prober(self.replicas, settings.probe, _wire(settings))
+        self._prober = Prober(self.replicas, settings.probe, _wire(settings), credential)
         self._resolvers: list[Resolver] = []
 
     async def start(self) -> None:
@@ -126,7 +132,7 @@ class OutboundClient:
             raise Unsendable("its path does not begin with a slash")
         deadline.require(self.name)
         target = f"{path}?{query}" if query else path
-        sent = tuple(headers)
+        sent = (*headers, self._credential()) if self._credential else tuple(headers)
         if not self.bulkhead.enter_at_once():
             self.require(group)  # nobody to send it to: say so at once, without waiting for a place
             await self.bulkhead.queue_up(deadline)

@@ -8,11 +8,12 @@ at the same time, so that what differs is theirs.
 
 import asyncio
 import random
+from collections.abc import Callable
 
 from holdfast.resilience.protections import PROTECTIONS
 from holdfast.resilience.replicas import Replica, Replicas
 from holdfast.resilience.settings import PROBE_JITTER, ProbeSettings
-from holdfast.resilience.wire import Wire, WireError
+from holdfast.resilience.wire import Header, Wire, WireError
 
 
 def spread(interval_s: float) -> float:
@@ -28,10 +29,13 @@ class Prober:
     (The callers' wire could be busy, and a probe that waits there would condemn a healthy replica.)
     """
 
-    def __init__(self, replicas: Replicas, settings: ProbeSettings, wire: Wire) -> None:
+    def __init__(
+        self, replicas: Replicas, settings: ProbeSettings, wire: Wire, credential: Callable[[], Header] | None = None
+    ) -> None:
         self._replicas = replicas
         self._settings = settings
         self._wire = wire
+        self._credential = credential
         self._task: asyncio.Task[None] | None = None
 
     def start(self) -> None:
@@ -52,9 +56,10 @@ class Prober:
         """Probe one replica: any answer under 500 within the limit is good."""
         loop = asyncio.get_running_loop()
         begun_s = loop.time()
+        headers = (self._credential(),) if self._credential else ()
         try:
             async with asyncio.timeout(self._settings.limit_s):
-                answer = await self._wire.exchange("GET", replica.url + self._settings.path, (), b"")
+                answer = await self._wire.exchange("GET", replica.url + self._settings.path, headers, b"")
         except (TimeoutError, WireError) as error:
             good = None if loop.time() - begun_s > self._settings.limit_s + self._settings.stall_s else False
             if isinstance(error, WireError) and error.broken_off:

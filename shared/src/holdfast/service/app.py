@@ -22,12 +22,20 @@ from holdfast.resilience.protections import PROTECTIONS
 from holdfast.resilience.settings import RateSettings
 from holdfast.service import problems
 from holdfast.service.connections import ConnectionLimits, ConnectionTable
+from holdfast.service.credentials import (
+    DEMO_SERVICE_KEYS,
+    ServiceKeyInvalid,
+    Signer,
+    Verifier,
+    service_public_keys,
+)
 from holdfast.service.health import Health, health_router
 from holdfast.service.keys import KeyInvalid
 from holdfast.service.logs import configure
 from holdfast.service.middleware import BodyMiddleware, RequestMetrics, RequestMiddleware
 from holdfast.service.protocol import BoundedProtocol
-from holdfast.service.settings import ServiceSettings, listed, refuse_start
+from holdfast.service.service_gate import Callers, ServiceGate
+from holdfast.service.settings import CallerSettings, ServiceSettings, listed, refuse_start
 from holdfast.service.switches import switches_router
 from holdfast.service.tokens import TokenVerifier
 
@@ -50,6 +58,7 @@ _EDGE_HEADERS: Final = [
 """On everything that the gateway sends, refusals of the protocol among them."""
 
 Lifespan = Callable[[FastAPI], AbstractAsyncContextManager[None]]
+NOBODY: Final[Callers] = {}
 Front = Callable[[ASGIApp], ASGIApp]
 """Wraps the application with an ASGI application that serves some requests itself."""
 
@@ -70,12 +79,14 @@ def create_app(  # every part of a service that differs is a named argument
     total_s: Callable[[str, str], float] = lambda _method, _path: _INTERNAL_TOTAL_S,
     verifier: TokenVerifier | None = None,
     front: Front | None = None,
+    callers: Callers | None = NOBODY,
     **fastapi_options: Any,
 ) -> FastAPI:
     """An application with Holdfast's defaults: problems, context, deadline, bounded bodies, metrics, health.
 
     `app.state.verifier` is `verifier`, by default `make_verifier(settings)`. `front` is for the gateway: it serves the
     public API in front of the application, which then adds Retry-After to every 503 and documents itself.
+    `callers` says which services may call what beside health and status; None: whoever gets here may.
     `app.state.registry` takes the server's metrics too, and the server sends `app.state.headers` with every response.
     """
     edge = front is not None
@@ -100,8 +111,25 @@ def create_app(  # every part of a service that differs is a named argument
     app.add_middleware(BodyMiddleware)
     if front is not None:
         app.add_middleware(front)
+    gate = _service_verifier(service, settings)
+    app.add_middleware(ServiceGate, verifier=gate, callers=callers or {}, open_else=edge or callers is None)
     app.add_middleware(RequestMiddleware, total_s=total_s, metrics=RequestMetrics(registry))
     return app
+
+
+def _service_verifier(service: str, settings: ServiceSettings) -> Verifier:
+    try:
+        return Verifier(service, service_public_keys(settings.service_public_keys))
+    except ServiceKeyInvalid as error:
+        refuse_start(f"SERVICE_PUBLIC_KEYS: {error}")
+
+
+def make_signer(service: str, settings: CallerSettings) -> Signer:
+    """Signs this process's calls to other services. Exits with one line if its key is invalid."""
+    try:
+        return Signer(service, settings.service_private_key or DEMO_SERVICE_KEYS[service])
+    except ServiceKeyInvalid as error:
+        refuse_start(f"SERVICE_PRIVATE_KEY: {error}")
 
 
 def make_verifier(settings: ServiceSettings) -> TokenVerifier:

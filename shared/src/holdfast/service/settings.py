@@ -4,7 +4,7 @@ import ipaddress
 import os
 import socket
 import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import Annotated, Final, Literal, NoReturn, TypeVar
 from urllib.parse import parse_qs, unquote, urlsplit
 
@@ -13,6 +13,7 @@ from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from holdfast.resilience.protections import ALL, Protection, parse_protections
 from holdfast.resilience.settings import REFUSAL_RATE
+from holdfast.service.credentials import DEMO_SERVICE_PUBLIC_KEYS, service_keys_bytes
 from holdfast.service.keys import DEMO_CHECKPOINT_PRIVATE_KEY, DEMO_PRIVATE_KEY, DEMO_PUBLIC_KEY, key_bytes
 
 Mode = Literal["demo", "production"]
@@ -50,6 +51,9 @@ class ServiceSettings(BaseSettings):
         "", pattern="^[a-z0-9.-]{0,40}$", description="prefix of every topic, index and consumer group"
     )
     token_public_key: str = Field(DEMO_PUBLIC_KEY, description="Ed25519, PEM: verifies the callers' tokens")
+    service_public_keys: str = Field(
+        DEMO_SERVICE_PUBLIC_KEYS, description="name=key of each service that may call, Ed25519, base64, comma-separated"
+    )
     head_timeout_s: float = Field(
         10.0,
         gt=0,
@@ -88,6 +92,14 @@ class ServiceSettings(BaseSettings):
         return frozenset(ALL) if self.containment == "off" else parse_protections(self.protections_off)
 
 
+class CallerSettings(ServiceSettings):
+    """What a service that calls others needs beside."""
+
+    service_private_key: str = Field(
+        "", repr=False, description="Ed25519, base64: signs the calls to other services; none means the demo key"
+    )
+
+
 def refuse_start(message: str) -> NoReturn:
     """End the process with one line on stderr and exit code 2."""
     print(f"cannot start: {message}", file=sys.stderr)
@@ -124,26 +136,30 @@ def refuse_demo_secrets(settings: ServiceSettings) -> None:
     """In production mode end the start when a demo key, password or DSN is in use."""
     for name, secret in _SECRETS.items():
         value = getattr(settings, name, None)
-        if value is not None and secret(value) in _DEMO_SECRETS:
+        if value is not None and not _DEMO_SECRETS.isdisjoint(secret(value)):
             refuse_start(f"{name.upper()}: the demo value is not allowed in production mode, set your own")
 
 
-def _dsn_password(dsn: str) -> str:
+def _dsn_password(dsn: str) -> list[str]:
     parts = urlsplit(dsn)
-    return unquote(parts.password or "") or parse_qs(parts.query).get("password", [""])[-1]
+    return [unquote(parts.password or "") or parse_qs(parts.query).get("password", [""])[-1]]
 
 
-_SECRETS: Final[Mapping[str, Callable[[str], str]]] = {
-    "token_public_key": key_bytes,
-    "token_private_key": key_bytes,
-    "checkpoint_private_key": key_bytes,
-    "admin_password": str.strip,
+_NONE_IS_DEMO: Final = "the demo key"
+_SECRETS: Final[Mapping[str, Callable[[str], Iterable[str]]]] = {
+    "token_public_key": lambda key: [key_bytes(key)],
+    "token_private_key": lambda key: [key_bytes(key)],
+    "checkpoint_private_key": lambda key: [key_bytes(key)],
+    "service_private_key": lambda key: service_keys_bytes(key) if key.strip() else [_NONE_IS_DEMO],
+    "service_public_keys": service_keys_bytes,
+    "admin_password": lambda password: [password.strip()],
     "postgres_dsn": _dsn_password,
     "postgres_owner_dsn": _dsn_password,
 }
-"""What is secret in a setting, however it is written."""
+"""What is secret in a setting, however it is written: one demo key among others is one."""
 
 _DEMO_SECRETS: Final = {
     *(key_bytes(key) for key in (DEMO_PUBLIC_KEY, DEMO_PRIVATE_KEY, DEMO_CHECKPOINT_PRIVATE_KEY)),
     *("holdfast-admin", "holdfast", "holdfast-service"),
+    *(_NONE_IS_DEMO, *service_keys_bytes(DEMO_SERVICE_PUBLIC_KEYS)),
 }

@@ -5,6 +5,7 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import asdict
 from datetime import timedelta
+from functools import partial
 
 from fastapi import FastAPI
 from prometheus_client import CollectorRegistry, Gauge
@@ -17,7 +18,7 @@ from holdfast.eventstore import PoolSettings
 from holdfast.resilience.client import OutboundClient
 from holdfast.resilience.dependencies import Dependencies
 from holdfast.resilience.settings import PAYMENT_CLIENT, BulkheadSettings
-from holdfast.service.app import create_app, run, serve
+from holdfast.service.app import create_app, make_signer, run, serve
 from holdfast.service.health import Health, Readiness
 from holdfast.service.settings import load
 
@@ -29,7 +30,12 @@ _POOL = Pool("default", "postgresql", PoolSettings(size=6, acquire_timeout_s=0.8
 def build(settings: SettlementSettings) -> FastAPI:
     """The process's health endpoints, with the work in their background; it starts with every dependency down."""
     storage = Storage(settings.postgres_dsn, f"{SERVICE}:{settings.replica}"[:60], [_POOL])
-    client = OutboundClient("payment-service", settings.payment_urls, PAYMENT_CLIENT)
+    client = OutboundClient(
+        "payment-service",
+        settings.payment_urls,
+        PAYMENT_CLIENT,
+        credential=partial(make_signer(SERVICE, settings).header, "payment-service"),
+    )
     settlement = Settlement(
         storage.database,
         Payments(client),

@@ -3,9 +3,10 @@
 from pydantic import Field
 
 from command_service.settings import PostgresSettings
+from holdfast.service.settings import CallerSettings
 
 
-class SettlementSettings(PostgresSettings):
+class SettlementSettings(PostgresSettings, CallerSettings):
     """Settlement's own, beside those of every process."""
 
     port: int = Field(8132, ge=1, le=65535, description="where /healthz, /readyz, /status and /metrics are served")

@@ -15,8 +15,10 @@ from command_service.bootstrap import build
 from command_service.settings import Settings
 from holdfast.service.keys import DEMO_PRIVATE_KEY
 from holdfast.service.tokens import Role, TokenSigner
+from holdfast.testing.credentials import AsService
 
 _SIGNER = TokenSigner(DEMO_PRIVATE_KEY)
+_AS_GATEWAY: Final = AsService("gateway", "command-service")
 NO_PAYMENT: Final = "http://127.0.0.1:1"
 """For tests without a payment-service: one at the usual address may belong to a shop that runs beside them."""
 
@@ -94,7 +96,7 @@ async def running(settings: Settings, *, prepared: bool = True) -> AsyncIterator
     transport = httpx.ASGITransport(app=app)
     async with (
         app.router.lifespan_context(app),
-        httpx.AsyncClient(transport=transport, base_url="http://command") as client,
+        httpx.AsyncClient(transport=transport, base_url="http://command", auth=_AS_GATEWAY) as client,
     ):
         if prepared:
             await asyncio.wait_for(app.state.storage.prepared.wait(), 20)

@@ -7,6 +7,7 @@ from collections import Counter
 from collections.abc import AsyncIterator, Iterator, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -25,9 +26,19 @@ from holdfast.eventstore import Append, Metadata, StreamRef, append, lock_stream
 from holdfast.resilience.client import OutboundClient
 from holdfast.resilience.deadline import Deadline
 from holdfast.resilience.settings import PAYMENT_CLIENT
+from holdfast.service.credentials import DEMO_SERVICE_KEYS, Signer
+from holdfast.testing.credentials import AsService
 from holdfast.testing.processes import ServiceProcess
 
 SLOW_CARD_S = 1.0
+_AS_TOOLS = AsService("tools", "payment-service")
+
+
+def payments_client(url: str) -> OutboundClient:
+    """A client of payment-service as settlement has it, to be started."""
+    signer = Signer("settlement", DEMO_SERVICE_KEYS["settlement"])
+    credential = partial(signer.header, "payment-service")
+    return OutboundClient("payment-service", url, PAYMENT_CLIENT, credential=credential)
 
 
 def full_count(reduced: int, full: int) -> int:
@@ -94,13 +105,13 @@ class Shop:
 
     async def faults(self, **knobs: dict[str, Any]) -> None:
         """Sets the payment-service's knobs; without any lifts them all."""
-        async with httpx.AsyncClient() as client:
+        async with httpx.AsyncClient(auth=_AS_TOOLS) as client:
             (await client.put(f"{self.payment.url}/faults", json=knobs)).raise_for_status()
 
     async def movements(self) -> dict[str, Counter[str]]:
         """Order id to how often the processor captured and refunded."""
         moved: dict[str, Counter[str]] = {}
-        async with httpx.AsyncClient() as client:
+        async with httpx.AsyncClient(auth=_AS_TOOLS) as client:
             after: int | None = 0
             while after is not None:
                 page = (await client.get(f"{self.payment.url}/journal?after={after}&limit=1000")).json()
@@ -157,7 +168,7 @@ class Shop:
 async def open_shop(store: str, payment: ServiceProcess, replicas: int = 1) -> AsyncIterator[Shop]:
     """A shop on an empty store, whose DSN is given. Faults are lifted when it closes."""
     first = Settings(postgres_dsn=store, replica="test", port=8101, payment_urls=payment.url)
-    client = OutboundClient("payment-service", payment.url, PAYMENT_CLIENT)
+    client = payments_client(payment.url)
     async with AsyncExitStack() as stack:
         service, *more = [
             await stack.enter_async_context(running(first.model_copy(update={"replica": f"test-{number}"})))
