@@ -91,7 +91,7 @@ def build(settings: Settings) -> FastAPI:
             parts.passwords.close()
 
     health = Health(
-        readiness=lambda: Readiness(storage.prepared.is_set(), storage.states),
+        readiness=lambda: Readiness(storage.prepared.is_set() and ended.known, storage.states),
         dependencies=lambda: [line.as_json() for line in dependencies.status()],
     )
     app = create_app(SERVICE, settings, routers=ROUTERS, health=health, lifespan=lifespan, callers=_CALLERS)

@@ -16,6 +16,7 @@ log = structlog.get_logger(__name__)
 
 PATH: Final = "/internal/revocations"
 _EVERY_S: Final = 1.0
+_FIRST_EVERY_S: Final = 0.2  # as long as nothing is known
 _ANSWER_S: Final = 0.8
 _FORGET_EVERY: Final = 600  # looks, some ten minutes
 _POLICY: Final = CallPolicy(attempt_timeout_s=0.4)
@@ -43,7 +44,7 @@ class RevocationFeed:
             looks += 1
             if looks % _FORGET_EVERY == 0:
                 self._revocations.forget_expired(time.time())
-            await asyncio.sleep(_EVERY_S)
+            await asyncio.sleep(_EVERY_S if self._revocations.known else _FIRST_EVERY_S)
 
     async def catch_up(self) -> None:
         """Ask until nothing newer is left. Raises what OutboundClient.request raises, and ValueError."""

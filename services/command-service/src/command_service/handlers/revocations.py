@@ -25,6 +25,7 @@ from holdfast.service.tokens import Caller
 log = structlog.get_logger(__name__)
 _READ_S: Final = 1.0
 _EVERY_S: Final = 1.0
+_FIRST_EVERY_S: Final = 0.2  # as long as nothing is known
 _FORGET_EVERY: Final = 600  # looks, some ten minutes
 
 
@@ -78,4 +79,4 @@ async def follow(database: Database, known: Revocations) -> None:
         looks += 1
         if looks % _FORGET_EVERY == 0:
             known.forget_expired(time.time())
-        await asyncio.sleep(_EVERY_S)
+        await asyncio.sleep(_EVERY_S if known.known else _FIRST_EVERY_S)

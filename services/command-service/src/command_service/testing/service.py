@@ -78,6 +78,12 @@ class Service:
     def someone(self, role: Role = "guest", subject: str | None = None) -> Someone:
         return Someone(self.client, subject or str(uuid7()), role)
 
+    async def ready(self) -> None:
+        """Waits until it is. Raises TimeoutError after 20 s."""
+        async with asyncio.timeout(20):
+            while (await self.client.get("/readyz")).status_code != 200:  # noqa: ASYNC110  # a process says so by no event
+                await asyncio.sleep(0.01)
+
     def admin(self) -> Someone:
         return self.someone("admin")
 
@@ -91,7 +97,7 @@ class Service:
 
 @asynccontextmanager
 async def running(settings: Settings, *, prepared: bool = True) -> AsyncIterator[Service]:
-    """The service of these settings, started; with `prepared` its tables are there."""
+    """The service of these settings, started; with `prepared` it is ready."""
     app = build(settings)
     transport = httpx.ASGITransport(app=app)
     async with (
@@ -99,7 +105,7 @@ async def running(settings: Settings, *, prepared: bool = True) -> AsyncIterator
         httpx.AsyncClient(transport=transport, base_url="http://command", auth=_AS_GATEWAY) as client,
     ):
         if prepared:
-            await asyncio.wait_for(app.state.storage.prepared.wait(), 20)
+            await Service(app, client).ready()
         yield Service(app, client)
 
 
