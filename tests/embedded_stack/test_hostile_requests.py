@@ -1,6 +1,6 @@
 """No request, however wrong, is answered by accident, moves a protection, or changes what is another's.
 
-HOLDFAST_FULL=1 sends every mutation of every operation instead of a share, and 40 times as many random requests.
+HOLDFAST_FULL=1 sends every mutation of every operation instead of a share, and 70 times as many random requests.
 """
 
 import asyncio
@@ -21,8 +21,8 @@ from running import EmbeddedShop, assert_audit_is_clean
 FULL = os.environ.get("HOLDFAST_FULL") == "1"
 pytestmark = [pytest.mark.e2e, pytest.mark.timeout(3600 if FULL else 400)]
 
-_SHARE = 1 if FULL else 11  # one mutation of so many; prime, so that every value meets several operations and places
-_RANDOM = 1000 if FULL else 25  # random requests of each operation
+_SHARE = 1 if FULL else 19  # one mutation of so many; prime, so that every value meets several operations and places
+_RANDOM = 1000 if FULL else 15  # random requests of each operation
 _NAMED = {value.decode("latin-1") for value in values.SEGMENTS}  # a run's administrator may make and end these products
 _CALM_WITHIN_S = 60
 _BUSY = 0.02  # of all requests: what a shop on a busy machine may answer with "not now"
