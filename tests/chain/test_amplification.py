@@ -109,11 +109,12 @@ async def chain(tmp_path: Path) -> AsyncIterator[Chain]:
             started.callback(process.kill)
             return process.url
 
-        urls = [start("query_service", name, ELASTICSEARCH_URL=store.url) for name in ("query-1", "query-2")]
-        watched = ",".join(f"query-{number}={url}" for number, url in enumerate(urls, 1))
         # Of command-service only this is asked for: no session has ended.
         revocations = await asyncio.start_server(_no_session_has_ended, "127.0.0.1", 0)
         command = f"http://127.0.0.1:{revocations.sockets[0].getsockname()[1]}"
+        read = {"ELASTICSEARCH_URL": store.url, "COMMAND_URLS": command}
+        urls = [await asyncio.to_thread(start, "query_service", name, **read) for name in ("query-1", "query-2")]
+        watched = ",".join(f"query-{number}={url}" for number, url in enumerate(urls, 1))
         env = {"QUERY_URLS": ",".join(urls), "COMMAND_URLS": command, "STATUS_URLS": watched}
         env["WARM_CACHE"] = "false"  # it would search too
         gateway = await asyncio.to_thread(start, "gateway", "gateway-1", **env)

@@ -61,6 +61,8 @@ async def test_a_paid_order_is_in_every_next_read(somebody: Client) -> None:
         ],
         "shipping_address": ADDRESS | {"line2": None},
         "refund": None,
+        "carrier": None,
+        "tracking": None,
     }
     assert (order["order_id"], order["status"], order["version"]) == (order_id, "paid", version)
     assert await _available(somebody, tin) == 7

@@ -183,6 +183,28 @@ async def test_guests_have_no_profile(somebody: Client) -> None:
     assert await guest.refused("PUT", "/api/profile", change) == (403, "forbidden")
 
 
+async def test_no_log_of_any_process_holds_personal_data(shop: EmbeddedShop, somebody: Client) -> None:
+    mark = uuid.uuid4().hex
+    email, name = f"{mark}@shoppers.example", f"Ann {mark}"
+    ann = somebody.other()
+    await ann.register(email, name)
+    bob = await somebody.customer()
+    taken = {"email": email, "name": name, "address": ADDRESS | {"line1": f"{mark} High Street"}}
+    assert await bob.refused("PUT", "/api/profile", taken) == (409, "email-taken")
+    register = {"email": email, "password": PASSWORD, "name": name}
+    assert await somebody.refused("POST", "/api/customers", register) == (409, "email-taken")
+    wrong = {"email": email, "password": f"{mark} is wrong"}
+    assert await somebody.refused("POST", "/api/sessions", wrong) == (401, "invalid-credentials")
+    await ann.do("PUT", "/api/profile", taken | {"name": f"Ann {mark} Lee"})
+    assert await ann.refused("PUT", "/api/profile", taken | {"name": f"\u200b{mark}"}) == (422, "invalid")
+    await ann.do("PUT", "/api/profile/password", {"password": PASSWORD, "new_password": f"{mark} is new"})
+    await ann.do("DELETE", "/api/sessions/current")
+    await asyncio.sleep(1)
+    logs = {path.stem: path.read_bytes() for path in shop.stack.state.logs.glob("*.log")}
+    assert {"postgres", "kafka", "elasticsearch", "gateway-1", "command-1", "projector"} <= logs.keys()
+    assert [process for process, log in logs.items() if mark.encode() in log or PASSWORD.encode() in log] == []
+
+
 async def _refused_everywhere_after_s(shop: EmbeddedShop, somebody: Client, token: str) -> float:
     """Seconds until every gateway, command-service and query-service refuses the token."""
     began, headers = time.monotonic(), {"Authorization": f"Bearer {token}"}

@@ -13,6 +13,7 @@ pytestmark = pytest.mark.asyncio(loop_scope="module")
 ITEM = {"product_id": "A", "quantity": 1}
 JSON = {"Content-Type": "application/json"}
 ADDRESS = {"name": "Ann", "line1": "1 High St", "city": "Leeds", "postcode": "LS1", "country": "GB"}
+ANN = {"email": "a@b.example", "password": "long enough", "name": "Ann"}
 PRODUCT = {"product_id": "A", "name": "Mug", "category": "Mugs", "unit_amount": 1, "available": 0}
 
 
@@ -59,6 +60,14 @@ def shop(one_shop: Any) -> Any:
         ("/api/admin/products/A/stock", {"delta": 10_000_001, "reason": "x"}, "/delta"),
         ("/api/customers", {"email": "a@b.example", "password": "short", "name": "Ann"}, "/password"),
         ("/api/customers", {"email": "no mail", "password": "long enough", "name": "Ann"}, "/email"),
+        ("/api/customers", ANN | {"email": "<a@example.com>"}, "/email"),
+        ("/api/customers", ANN | {"email": "a@-example.com"}, "/email"),
+        ("/api/customers", ANN | {"name": "\u200b"}, "/name"),
+        ("/api/customers", ANN | {"name": "Ann \u202egnaL"}, "/name"),
+        ("/api/checkout", {"payment_token": "t", "shipping_address": ADDRESS | {"country": "ZZ"}},
+         "/shipping_address/country"),
+        ("/api/checkout", {"payment_token": "t", "shipping_address": ADDRESS | {"country": "UK"}},
+         "/shipping_address/country"),
         ("/api/sessions", {"email": "a@b.example"}, "/password"),
         ("/api/sessions", {"password": "long enough"}, "/email"),
         ("/api/sessions", {"role": "admin"}, "/role"),

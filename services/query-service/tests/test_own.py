@@ -159,10 +159,12 @@ async def test_own_orders_by_status(shop: Any, client: httpx.AsyncClient, bearer
 async def test_an_order_shows_its_details_to_its_owner_and_to_admins_only(
     shop: Any, client: httpx.AsyncClient, bearer: Bearer, order: Make, me: str
 ) -> None:
-    made = order(me, status="cancelled", refund="pending", shipping_address=ADDRESS)
+    sent = {"carrier": "Royal Mail", "tracking": "RM1"}
+    made = order(me, status="cancelled", refund="pending", shipping_address=ADDRESS, **sent)
     shop.write("orders", made)
     fields = ("order_id", "status", "total_amount", "currency", "placed_at", "version")
     expected = {name: made[name] for name in (*fields, "lines", "shipping_address", "refund")}
+    expected |= sent
     path = f"/api/orders/{made['order_id']}"
     assert (await client.get(path, headers=bearer(me, "guest"))).json() == expected
     assert (

@@ -11,6 +11,7 @@ from command_service.domain.values import ProductId
 from command_service.testing.service import Service, Someone, refused
 from holdfast.eventstore import Append, Metadata, append, lock_streams
 from holdfast.resilience.deadline import Deadline
+from holdfast.service.credentials import DEMO_SERVICE_KEYS, Signer
 
 
 async def quantities(someone: Someone) -> dict[str, int]:
@@ -293,6 +294,7 @@ async def test_a_command_whose_caller_has_gone_does_nothing(service: Service) ->
     await service.product("left-behind")
     guest = service.someone()
     await guest.post("/api/cart/items", {"product_id": "left-behind", "quantity": 2})
+    name, credential = Signer("gateway", DEMO_SERVICE_KEYS["gateway"]).header("command-service")
     incoming: asyncio.Queue[dict[str, object]] = asyncio.Queue()
     incoming.put_nowait({"type": "http.request", "body": b"", "more_body": False})
     incoming.put_nowait({"type": "http.disconnect"})
@@ -301,7 +303,11 @@ async def test_a_command_whose_caller_has_gone_does_nothing(service: Service) ->
         "method": "DELETE",
         "path": "/api/cart",
         "query_string": b"",
-        "headers": [(b"authorization", guest.headers["Authorization"].encode()), (b"idempotency-key", b"late")],
+        "headers": [
+            (b"authorization", guest.headers["Authorization"].encode()),
+            (b"idempotency-key", b"late"),
+            (name.lower().encode(), credential.encode()),
+        ],
     }
     sent: list[object] = []
 

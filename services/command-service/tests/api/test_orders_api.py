@@ -55,6 +55,8 @@ async def test_an_order_is_read_with_its_snapshot(service: Service) -> None:
             "country": "GB",
         },
         "refund": None,
+        "carrier": None,
+        "tracking": None,
     }
     assert answer.headers["served-from"] == "write-model"
     assert (await guest.get(f"/api/orders/{order_id.upper()}")).json() == answer.json()
@@ -156,7 +158,8 @@ async def test_a_paid_order_is_shipped_once(service: Service) -> None:
     assert (await admin.post(f"/api/admin/orders/{order_id}/ship", parcel)).json() == shipped.json()
     other = await admin.post(f"/api/admin/orders/{order_id}/ship", {"tracking": "RM2"})
     assert refused(other, 409, "order-not-shippable")
-    assert (await guest.get(f"/api/orders/{order_id}")).json()["status"] == "shipped"
+    shown = (await guest.get(f"/api/orders/{order_id}")).json()
+    assert (shown["status"], shown["carrier"], shown["tracking"]) == ("shipped", "Royal Mail", "RM1")
 
 
 async def test_an_order_is_shipped_without_a_body(service: Service) -> None:

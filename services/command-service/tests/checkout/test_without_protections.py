@@ -21,7 +21,8 @@ async def everywhere(shop: Shop, switch_off: SwitchOff, *off: str) -> None:
     """In this process, where the command-services are, and in the payment-service's."""
     switch_off(*off)
     token, _ = TokenSigner(DEMO_PRIVATE_KEY).sign("somebody", "admin", datetime.now(UTC))
-    async with httpx.AsyncClient(base_url=shop.payment.url, headers={"Authorization": f"Bearer {token}"}) as client:
+    headers, as_gateway = {"Authorization": f"Bearer {token}"}, AsService("gateway", "payment-service")
+    async with httpx.AsyncClient(base_url=shop.payment.url, headers=headers, auth=as_gateway) as client:
         (await client.put("/protections", json={"off": list(off)})).raise_for_status()
 
 

@@ -38,7 +38,7 @@ async def test_a_service_starts_without_a_schema_and_serves_once_it_is_made(data
         answer = await guest.post("/api/cart/items", {"product_id": "mug", "quantity": 1})
         assert refused(answer, 503, "dependency-unavailable")
         await make_store(database)
-        await asyncio.wait_for(service.app.state.storage.prepared.wait(), 10)
+        await service.ready()
         await service.product("mug")
         answer = await guest.post("/api/cart/items", {"product_id": "mug", "quantity": 1})
         assert answer.status_code == 200, answer.text
