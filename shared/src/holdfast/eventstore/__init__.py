@@ -67,7 +67,7 @@ from holdfast.eventstore.migrations import (
     require_schema,
 )
 from holdfast.eventstore.outbox import requeue, requeue_kind, requeue_stream
-from holdfast.eventstore.reading import history, newest_events, streams_of_owner
+from holdfast.eventstore.reading import history, newest_events
 from holdfast.eventstore.slices import map_in_slices
 from holdfast.eventstore.snapshots import SNAPSHOT_EVERY, fill_snapshots, state_at
 from holdfast.eventstore.store import (
@@ -146,7 +146,6 @@ __all__ = [
     "scoped_key",
     "sign_checkpoint",
     "state_at",
-    "streams_of_owner",
     "take_over_claim",
     "try_key_lock",
     "verify",

@@ -106,11 +106,6 @@ class ConnectionPool:
         self._idle: list[Connection] = []
         self._in_use: set[Connection] = set()
 
-    @property
-    def in_use(self) -> int:
-        """How many connections are handed out."""
-        return len(self._in_use)
-
     async def acquire(self, deadline: Deadline) -> Connection:
         """A connection, to be given back with `release`.
 

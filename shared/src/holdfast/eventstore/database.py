@@ -195,19 +195,6 @@ class Database:
         """A connection of its own outside the pools, for work without a request's deadline; the caller closes it."""
         return await connect(self.dsn, timeout_s=timeout_s, application=self.application, settings=settings)
 
-    async def ping(self, deadline: Deadline) -> None:
-        """Returns if PostgreSQL answers in time; raises as `transaction` does."""
-        async with self.transaction(deadline) as tx:
-            await tx.fetchval("SELECT 1")
-
-    def in_use(self, pool: str = "default") -> int:
-        """How many connections of a pool are in use."""
-        return self._pools[pool].in_use
-
-    def size(self, pool: str = "default") -> int:
-        """How many connections a pool may open."""
-        return self._pools[pool].settings.size
-
     def close(self) -> None:
         """Break every connection off. Transactions in progress fail."""
         for pool in self._pools.values():

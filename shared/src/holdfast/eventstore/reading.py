@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from datetime import datetime
 from typing import Any
 
 from holdfast.eventstore.database import Transaction
-from holdfast.eventstore.kinds import Kind, RecordedEvent, Stream
-from holdfast.eventstore.rows import EVENT_COLUMNS, STREAM_COLUMNS, load_event, load_stream
+from holdfast.eventstore.kinds import RecordedEvent, Stream
+from holdfast.eventstore.rows import EVENT_COLUMNS, load_event
 from holdfast.eventstore.slices import map_in_slices
 
 _HISTORY = f"""
@@ -54,29 +53,3 @@ def folded(stream: Stream[Any], event: RecordedEvent) -> Stream[Any]:
         version=event.version,
         state=stream.kind.evolve(stream.state, stream.kind.read(event)),
     )
-
-
-_BY_OWNER = f"""
-SELECT {STREAM_COLUMNS} FROM streams
- WHERE owner = $1 AND kind = $2 AND (created_at, stream_id) < ($3, $4::text COLLATE "C")
- ORDER BY created_at DESC, stream_id DESC LIMIT $5
-"""
-_NEWEST = datetime.max  # sent as PostgreSQL's infinity
-_LAST_ID = "\U0010ffff"
-
-
-async def streams_of_owner(
-    tx: Transaction,
-    kind: Kind[Any, Any],
-    owner: str,
-    *,
-    limit: int,
-    after: tuple[datetime, str] | None = None,
-) -> list[Stream[Any]]:
-    """An owner's streams of one kind, newest first, ties by stream id descending.
-
-    `after` is `(created_at, stream_id)` of the last one already seen.
-    """
-    created_at, stream_id = after or (_NEWEST, _LAST_ID)
-    rows = await tx.fetch(_BY_OWNER, owner, kind.name, created_at, stream_id, limit)
-    return [load_stream(kind, row) for row in rows]

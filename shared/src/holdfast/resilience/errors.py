@@ -33,7 +33,7 @@ class DeadlineExceeded(ResilienceError):
 class DependencyUnavailable(ResilienceError):
     """A dependency gave no usable answer although time was left.
 
-    `retry_after_s` is a whole number of seconds, 1 to 5. `sent` tells whether a request may have reached it.
+    `retry_after_s` is a whole number of seconds, 1 to 5.
     """
 
     def __init__(self, dependency: str, *, retry_after_s: int = 1, reason: Reason = "failed") -> None:
@@ -41,11 +41,6 @@ class DependencyUnavailable(ResilienceError):
         self.dependency = dependency
         self.retry_after_s = retry_after_s
         self.reason: Reason = reason
-
-    @property
-    def sent(self) -> bool:
-        """False only when certainly nothing reached the dependency."""
-        return self.reason not in ("breaker-open", "no-replica", "connect")
 
 
 class Unsendable(ResilienceError):
