@@ -4,7 +4,8 @@ import asyncio
 
 import pytest
 
-from holdfast.eventstore import StreamUnknown, requeue_kind, requeue_stream
+from holdfast.eventstore import Append, Metadata, StreamUnknown, append, lock_streams, requeue_kind, requeue_stream
+from holdfast.resilience.deadline import Deadline
 
 pytestmark = pytest.mark.stores
 
@@ -38,6 +39,18 @@ async def test_every_stream_of_a_kind_is_queued_again(shop):
     assert [each async for each in requeue_kind(shop.database, "cart")] == [("cart-1", 2), ("cart-2", 2)]
     assert [each async for each in requeue_kind(shop.database, "product")] == []
     assert len(await queued(shop)) == 4
+
+
+async def test_requeueing_waits_for_who_is_appending(shop, added):
+    await shop.add("1")
+    async with shop.database.transaction(Deadline.after(5)) as tx:
+        streams = await lock_streams(tx, [(shop.cart, "1")])
+        await append(tx, [Append(streams["cart-1"], [added(1)])], Metadata())
+        requeueing = asyncio.create_task(requeue_stream(shop.database, "cart-1"))
+        done, _ = await asyncio.wait([requeueing], timeout=0.3)
+        assert not done
+    assert await requeueing == 2
+    assert [version for _, version in await queued(shop)] == [1, 2, 1, 2]
 
 
 async def test_requeueing_while_others_append_never_turns_versions_round(shop):
