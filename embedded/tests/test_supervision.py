@@ -142,9 +142,11 @@ def test_a_pause_stops_every_process_of_the_tree_until_resume(standins: Standins
 
 
 def test_a_pause_for_some_seconds_lifts_itself(standins: Standins) -> None:
-    standins.ask("pause", name="nest", for_s=0.3)
-    eventually(lambda: standins.row("nest")["state"] == "up")
+    standins.ask("pause", name="nest", for_s=1)
     count = standins.count("child")
+    time.sleep(0.5)
+    assert (standins.row("nest")["state"], standins.count("child")) == ("paused", count)
+    eventually(lambda: standins.row("nest")["state"] == "up")
     eventually(lambda: standins.count("child") > count)
 
 

@@ -1,5 +1,7 @@
 """Every cell of the matrix in docs/ARCHITECTURE.md: a part is killed, and each journey gets the answer that the design
-promises, told truthfully in Served-From, Degraded and Age. A call is sent once: nothing is hidden by repeats.
+promises, told truthfully in Served-From, Degraded and Age. Each call is repeated for at most 5 s, until
+breakers have opened: within that time it has to get the promised answer once, a refusal within 250 ms. The answers
+before that are judged by `make chaos`.
 """
 
 import asyncio
