@@ -19,6 +19,8 @@ from gameday.chaos.pace import Pace
 from gameday.chaos.run import Run, Setup
 from gameday.chaos.shelf import find
 from gameday.faults.fault import Fault, Suffering
+from gameday.load.ask import Ask
+from gameday.load.history import HistoryFile
 from gameday.load.records import Outcome, Record, RecordFile
 from gameday.target import Target
 from gameday.verdict.phases import Phase
@@ -88,7 +90,8 @@ def _load(arguments: Sequence[str]) -> None:
     signal.signal(signal.SIGTERM, lambda *_: ends.set())
     began = time.time()
     (out / "load.json").write_text(json.dumps({"began": began, "pid": os.getpid()}))
-    file = RecordFile(out / "requests.csv")
+    file, history = RecordFile(out / "requests.csv"), HistoryFile(out / "history.jsonl")
+    looks = Ask("GET", "/api/cart", call="view", process="somebody")
     number = 0
     while time.time() < began + options.seconds and not ends.wait(max(0.0, began + number / RATE - time.time())):
         number += 1
@@ -99,6 +102,8 @@ def _load(arguments: Sequence[str]) -> None:
         at = time.time()
         file.write(Record("cart", "view", at, at, at + 0.01, 200, "", outcome, "", "", None, 1, 0, 10.0, outcome))
         file.flush()
+        history.complete(history.invoke(looks), looks, outcome, "", None, 1, 0)
+        history.flush()
     facts = {"began": began, "planned": number, "sent": number, "lag_p99_ms": 1.0, "ended": time.time()}
     (out / "load.json").write_text(json.dumps(facts))
 

@@ -43,6 +43,7 @@ def test_a_good_answer_takes_one_attempt_at_the_home_gateway(serve: Serve) -> No
     assert len(sent.headers["idempotency-key"]) == 32
 
 
+@pytest.mark.timing("a timeout of 0.3 s")
 def test_no_answer_in_time_is_given_up_and_asked_at_the_other_gateway_with_the_same_key(serve: Serve) -> None:
     slow, other = serve(Told(200, GOOD.body, after_s=2)), serve(GOOD)
     exchange = Client([slow.url, other.url], timeout_s=0.3).send(_add(), home=0)
@@ -53,6 +54,7 @@ def test_no_answer_in_time_is_given_up_and_asked_at_the_other_gateway_with_the_s
     assert slow.asked[0].headers["idempotency-key"] == other.asked[0].headers["idempotency-key"]
 
 
+@pytest.mark.timing("a timeout of 0.3 s")
 def test_an_answer_that_trickles_in_is_given_up_too() -> None:
     """The limit holds for the whole answer, not for each of its pieces."""
     with socket.create_server(("127.0.0.1", 0)) as server:
@@ -81,6 +83,7 @@ def test_a_dead_gateway_costs_one_attempt(serve: Serve) -> None:
     assert (exchange.last.outcome, exchange.attempts) == (Outcome.OK, 2)
 
 
+@pytest.mark.timing("a wait of 1.0 to 1.2 s")
 def test_retry_after_is_waited_for_at_the_gateway_that_said_it(serve: Serve) -> None:
     shedding, other = serve(Told(503, AWAY, {"Retry-After": "1"}), GOOD), serve(GOOD)
     exchange = Client([shedding.url, other.url]).send(_add(), home=0)

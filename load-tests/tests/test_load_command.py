@@ -89,7 +89,8 @@ def test_load_json_is_whole_at_any_time(tmp_path: Path) -> None:
     folder.write({"began": 1})
     folder.write({"began": 1, "ended": 2})
     folder.discard()
-    assert sorted(path.name for path in folder.path.iterdir()) == ["acks.jsonl", "load.json", "requests.csv"]
+    names = ["acks.jsonl", "history.jsonl", "load.json", "requests.csv"]
+    assert sorted(path.name for path in folder.path.iterdir()) == names
     assert (folder.path / "load.json").read_text() == '{\n  "began": 1,\n  "ended": 2\n}\n'
 
 

@@ -28,6 +28,7 @@ def until(holds: Callable[[], bool], within_s: float = 60) -> None:
         time.sleep(0.05)
 
 
+@pytest.mark.timing("a share of another process's CPU time")
 def test_an_attack_begins_when_it_is_told_to_and_says_what_it_did(serve: Serve, tmp_path: Path) -> None:
     double = serve(shop)
     attack = AttackProcess("wide-queries", [double.url], tmp_path)

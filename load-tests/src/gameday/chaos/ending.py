@@ -6,6 +6,8 @@ from typing import Any, Final
 from gameday.chaos.generator import together
 from gameday.chaos.run import Run
 from gameday.chaos.told import facts_of
+from gameday.checker.command import check
+from gameday.checker.history import HistoryInvalid, read_history
 from gameday.faults.fault import Refused
 from gameday.limits import limit_of, memory_limits
 from gameday.load.records import read_records
@@ -48,8 +50,8 @@ def _judge(run: Run, journal: dict[str, Any], seen: list[Seen], samples: list[Sa
         also.append(Finding(Weight.VOID, "Interrupted by a signal."))
     else:
         try:
-            audit = _audit(run)
-        except Refused as error:
+            audit = [*_audit(run), *_checked(run)]
+        except (Refused, HistoryInvalid) as error:
             also.append(Finding(Weight.VOID, f"{str(error).capitalize()}."))
     return assess(
         seen,
@@ -84,6 +86,20 @@ def _audit(run: Run) -> list[AuditLine]:
     result = run.setup.target.audit(acks, AUDIT_WAITS_S)
     (run.folder / "audit.txt").write_text(result.text)
     return [AuditLine(*line) for line in result.table]
+
+
+def _checked(run: Run) -> list[AuditLine]:
+    """What the checker found in the histories of all generators. Raises HistoryInvalid."""
+    found: dict[str, AuditLine] = {}
+    with (run.folder / "check.txt").open("w") as file:
+        for generator in run.generators:
+            history = read_history(generator.history)
+            for result in check(history):
+                before = found.get(result.claim, AuditLine(result.claim, 0, 0))
+                looked_at, differences = before.looked_at + result.looked_at, before.differences + len(result.findings)
+                found[result.claim] = AuditLine(result.claim, looked_at, differences)
+                file.writelines(f"{result.claim}: {finding}\n" for finding in result.findings)
+    return list(found.values())
 
 
 def _journal_findings(journal: dict[str, Any]) -> list[Finding]:

@@ -52,6 +52,10 @@ class Generator:
         return self.folder / "requests.csv"
 
     @property
+    def history(self) -> Path:
+        return self.folder / "history.jsonl"
+
+    @property
     def acks(self) -> Path:
         return self.folder / "acks.jsonl"
 

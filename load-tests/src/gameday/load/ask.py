@@ -24,7 +24,7 @@ class Ask:
 
     `good` judges the body of an answer whose status is expected, `done` remembers what a good one said and `refused`
     what one of `refusals` did. `streams` are those whose newest known version a read must show. `source` is the address
-    that it comes from, "" for any.
+    that it comes from, "" for any. `call` says what it is, `process` who asks, `intent` what is wanted ("" for a read).
     """
 
     method: str
@@ -33,6 +33,9 @@ class Ask:
     token: str = ""
     key: str = ""
     source: str = ""
+    call: str = ""
+    process: str = ""
+    intent: str = ""
     streams: Mapping[str, int] = field(default_factory=dict)
     statuses: frozenset[int] = frozenset({200})
     refusals: frozenset[str] = frozenset()
@@ -57,4 +60,5 @@ class Ask:
 def command(method: str, path: str, token: str, body: Mapping[str, Any] | None = None, **more: Any) -> Ask:
     """A command with a key of its own, which names it over all its repeats; `more` are fields of Ask."""
     content = b"" if body is None else orjson.dumps(body)
+    more.setdefault("intent", secrets.token_hex(16))
     return Ask(method, path, content, token, secrets.token_hex(16), **more)

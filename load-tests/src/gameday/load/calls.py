@@ -49,4 +49,4 @@ def ask(name: str, scene: Scene, shopper: Shopper, dice: random.Random) -> Ask:
     """What the shopper asks now: the pending command again, with its key, or something new."""
     if shopper.pending is not None and shopper.pending[0] == name:
         return shopper.pending[1]
-    return replace(CALLS[name].ask(scene, shopper, dice), source=shopper.source)
+    return replace(CALLS[name].ask(scene, shopper, dice), source=shopper.source, call=name, process=shopper.customer_id)

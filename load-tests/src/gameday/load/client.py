@@ -9,6 +9,7 @@ from typing import Final
 from gevent.event import Event
 
 from gameday.load.ask import LATER, Ask
+from gameday.load.history import HistoryFile
 from gameday.load.judge import judge
 from gameday.load.records import SERVED, Outcome
 from gameday.load.wire import Answer, NoAnswer, Wire
@@ -61,7 +62,9 @@ def steady_clock() -> Callable[[], float]:
 
 
 class Client:
-    """`tries` attempts at most at one request. `stopping`, once set, makes it wait for nothing."""
+    """`tries` attempts at most at one request. `stopping`, once set, makes it wait for nothing. `history` gets all
+    of it.
+    """
 
     def __init__(
         self,
@@ -69,12 +72,14 @@ class Client:
         *,
         tries: int = TRIES,
         timeout_s: float = TIMEOUT_S,
+        history: HistoryFile | None = None,
     ) -> None:
         self.urls = urls
         self._wires = [Wire(url) for url in urls]
         self.now = steady_clock()
         self._tries = tries
         self._timeout_s = timeout_s
+        self._history = history
         self._dice = random.Random()
         self.stopping = Event()
 
@@ -87,6 +92,7 @@ class Client:
 
         Whoever said when to come back is asked again then; without such an answer the other gateway is, at once.
         """
+        operation = self._history.invoke(ask) if self._history else 0
         sent = self.now()
         first = reply = self._attempt(ask, home)
         first_ended = ended = self.now()
@@ -99,6 +105,8 @@ class Client:
             reply = self._attempt(ask, home)
             ended = self.now()
             attempts += 1
+        if self._history:
+            self._history.complete(operation, ask, reply.outcome, reply.code, reply.answer, attempts, reply.gateway)
         return Exchange(sent, first, first_ended, reply, ended, attempts)
 
     def _attempt(self, ask: Ask, turn: int) -> Reply:

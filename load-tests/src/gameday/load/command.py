@@ -83,7 +83,7 @@ class Run:
         self._options = options
         self._console = console
         self._tally = Tally()
-        self._client = Client(plan.urls, tries=plan.tries)
+        self._client = Client(plan.urls, tries=plan.tries, history=folder.history)
 
     def work(self, told: Callable[[Record], None]) -> None:
         """Prepare, play, tell. Raises UserError when the shop is not fit for it before the schedule begins."""
@@ -111,17 +111,17 @@ class Run:
     def _play(self, crew: Crew) -> None:
         plan = self._plan
         arrivals = poisson(plan.rate, plan.seconds, plan.seed, plan.mix)
-        described = {"began": self._client.now() + LEAD_S, **plan.described()}
+        described = {"run": self._folder.history.run, "began": self._client.now() + LEAD_S, **plan.described()}
         self._folder.write(described)
         played = crew.play(plan.mix, plan.rate, arrivals, described["began"])
-        self._folder.records.flush()
+        self._folder.flush()
         self._folder.write({**described, **played.described()})
         self._tell(played)
 
     def _flush(self) -> None:
         while True:
             gevent.sleep(_FLUSH_S)
-            self._folder.records.flush()
+            self._folder.flush()
 
     def _tell(self, played: Played) -> None:
         self._console.print(self._tally.table())
@@ -156,7 +156,7 @@ def _options() -> argparse.ArgumentParser:
     arguments = parser(
         _NAME,
         "Shoppers who come when they come: open arrivals from a seeded Poisson schedule. Writes load.json, "
-        "requests.csv, acks.jsonl and Locust's statistics into a new folder.",
+        "requests.csv, history.jsonl, acks.jsonl and Locust's statistics into a new folder.",
     )
     add_shop(arguments)
     add_data(arguments)

@@ -56,7 +56,9 @@ class Crew:
     def check(self) -> None:
         """Raises UserError when no shop answers, it has not this month's goods, or refuses the admin."""
         wanted = self._market.products[0]
-        asked = Ask("GET", f"/api/products/{wanted}", source=ADMIN, good=lambda answer: holds(answer, "version"))
+        asked = Ask(
+            "GET", f"/api/products/{wanted}", source=ADMIN, call="product", good=lambda answer: holds(answer, "version")
+        )
         reply = self.client.send(asked, 0).last
         if reply.answer is None:
             raise UserError(f"no shop answers at {', '.join(self.client.urls)}: {reply.code}")

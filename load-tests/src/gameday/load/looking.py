@@ -5,6 +5,7 @@ Who has a session sends its token on every call, as browsers do: the shop knows 
 
 import random
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from typing import Final
 from urllib.parse import quote
 
@@ -77,4 +78,11 @@ CALLS: Final[Mapping[str, Callable[[Scene, Shopper | None, random.Random], Ask]]
     "recommendations": recommendations,
     "session": session,
 }
+
+
+def ask(name: str, scene: Scene, shopper: Shopper | None, dice: random.Random) -> Ask:
+    """What is asked now; by a shopper, if there is one."""
+    return replace(CALLS[name](scene, shopper, dice), call=name, process="" if shopper is None else shopper.customer_id)
+
+
 READS: Final = tuple(name for name in CALLS if name != "session")

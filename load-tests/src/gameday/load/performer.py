@@ -28,7 +28,7 @@ class Performer:
         A call that needs no session changes nothing for the shopper, and goes to any gateway.
         """
         if step.call in looking.CALLS:
-            ask, home = looking.CALLS[step.call](self._scene, shopper, dice), dice.randrange(self._client.gateways)
+            ask, home = looking.ask(step.call, self._scene, shopper, dice), dice.randrange(self._client.gateways)
             shopper = None
         else:
             assert shopper is not None, f"{step.call} needs a shopper"

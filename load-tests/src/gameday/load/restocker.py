@@ -37,7 +37,7 @@ class Restocker:
 
     def sign_in(self) -> None:
         """Raises UserError when the shop refuses or does not answer."""
-        ask = Ask("POST", "/api/sessions", self._who, source=ADMIN, statuses=_CREATED, good=_has_token)
+        ask = Ask("POST", "/api/sessions", self._who, source=ADMIN, statuses=_CREATED, good=_has_token, call="sign-in")
         reply = self._client.send(ask, 0).last
         if reply.answer is None or reply.outcome is not Outcome.OK:
             raise UserError(f"the shop refused the sign-in of {self._email}: {reply.code}")
@@ -59,7 +59,9 @@ class Restocker:
         product, delta = needed
         body = {"delta": delta, "reason": "restocked"}
         path = f"/api/admin/products/{product}/stock"
-        return command("POST", path, self._token, body, source=ADMIN, good=_has_version)
+        return command(
+            "POST", path, self._token, body, source=ADMIN, good=_has_version, call="restock", process="admin"
+        )
 
     def _send(self, ask: Ask) -> Reply:
         exchange = self._client.send(ask, 0)
