@@ -159,6 +159,7 @@ async def test_an_inner_refusal_to_take_more_keeps_its_code(shop: Any) -> None:
     assert len(shop.command.received) == 1, "what was shed must not be repeated"
 
 
+@pytest.mark.timing("an answer within 0.5 s")
 async def test_no_time_left_is_504(shop: Any) -> None:
     shop.command.then_hang()
     headers = {"X-Request-Timeout-Ms": "80"}
@@ -169,6 +170,7 @@ async def test_no_time_left_is_504(shop: Any) -> None:
     assert time.monotonic() - began < 0.5
 
 
+@pytest.mark.timing("a refusal within 100 ms")
 async def test_once_its_breaker_is_open_a_dead_service_is_refused_at_once(shop: Any) -> None:
     await shop.command.stop()
     for _ in range(8):

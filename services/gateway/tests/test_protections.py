@@ -71,6 +71,7 @@ async def test_without_a_deadline_a_read_waits_for_each_of_its_attempts(shop: An
     assert "x-request-timeout-ms" not in shop.query.last.headers
 
 
+@pytest.mark.timing("one limit of 1 s for all processes")
 async def test_one_call_switches_every_process_and_names_those_it_could_not_reach(
     stack: AsyncExitStack, kit: Any
 ) -> None:

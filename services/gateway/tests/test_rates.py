@@ -100,6 +100,7 @@ async def test_an_address_cannot_open_sessions_without_end(stack: AsyncExitStack
     assert (await shop.call("POST", "/api/sessions", "guest", json=body)).status_code == 201
 
 
+@pytest.mark.timing("the first refusal within 90 ms")
 async def test_refusals_of_a_caller_that_goes_on_are_held_back_longer_and_longer(
     stack: AsyncExitStack, kit: Any
 ) -> None:

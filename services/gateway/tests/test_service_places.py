@@ -67,6 +67,7 @@ async def test_a_flood_from_one_address_leaves_other_addresses_served(stack: Asy
     assert statuses == [200] * 6
 
 
+@pytest.mark.timing("an answer within 0.2 s beside a flood")
 async def test_new_guests_share_the_services_time_and_others_do_not_notice(stack: AsyncExitStack, kit: Any) -> None:
     shop = await kit.open_shop(stack, newcomers_share=0.01)
     tokens = [(await shop.call("POST", "/api/sessions", json={})).json()["token"] for _ in range(40)]

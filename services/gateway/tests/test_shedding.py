@@ -88,6 +88,7 @@ async def test_calls_without_a_token_are_shed_first(shop: Any, crowd: httpx.Asyn
     assert (shed["anonymous"], shed["browse"]) == (1, 0)
 
 
+@pytest.mark.timing("an answer within 0.2 s beside a flood")
 async def test_a_flood_without_a_token_leaves_the_services_to_callers_with_one(stack: AsyncExitStack, kit: Any) -> None:
     shop = await kit.open_shop(stack)
     shop.query.then_hang(0.2)
@@ -104,6 +105,7 @@ async def test_a_flood_without_a_token_leaves_the_services_to_callers_with_one(s
     assert all("retry-after" in answer.headers for answer in refused)
 
 
+@pytest.mark.timing("a refusal within 50 ms")
 async def test_what_is_shed_is_answered_before_its_body_has_come(shop: Any, kit: Any) -> None:
     shop.command.then_hang(1)
     host, port = shop.http.base_url.host, shop.http.base_url.port
@@ -128,6 +130,7 @@ async def test_what_is_shed_is_answered_before_its_body_has_come(shop: Any, kit:
         other.close()
 
 
+@pytest.mark.timing("an answer within 0.2 s beside four that wait")
 async def test_the_guests_of_one_address_share_four_places_and_customers_need_none(
     stack: AsyncExitStack, kit: Any
 ) -> None:
@@ -143,6 +146,7 @@ async def test_the_guests_of_one_address_share_four_places_and_customers_need_no
     assert {answer.status_code for answer in await asyncio.gather(*flood)} == {200}  # the others have waited
 
 
+@pytest.mark.timing("an answer within 150 ms beside those that wait")
 async def test_new_guests_share_few_places_whatever_their_address(stack: AsyncExitStack, kit: Any) -> None:
     shop = await kit.open_shop(stack, guests_at_once=100, newcomers_share=10)
     sessions = [(await shop.call("POST", "/api/sessions", json={})).json()["token"] for _ in range(30)]

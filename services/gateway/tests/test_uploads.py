@@ -38,6 +38,7 @@ async def test_slow_bodies_take_no_place_and_do_not_count_as_load(stack: AsyncEx
         writer.close()
 
 
+@pytest.mark.timing("a time limit of 0.3 s")
 async def test_a_trickle_does_not_extend_the_time(stack: AsyncExitStack, kit: Any) -> None:
     shop = await kit.open_shop(stack, body_timeout_s=0.4)
     reader, writer = await _send(shop, _head(kit, "/api/checkout", "Transfer-Encoding: chunked"))
@@ -55,6 +56,7 @@ async def test_a_trickle_does_not_extend_the_time(stack: AsyncExitStack, kit: An
     writer.close()
 
 
+@pytest.mark.timing("an answer within 0.5 s")
 async def test_who_may_not_make_the_call_is_told_before_the_body_is_read(shop: Any) -> None:
     head = b"POST /api/checkout HTTP/1.1\r\nHost: x\r\nContent-Length: 50\r\n\r\n{"
     begun = time.perf_counter()

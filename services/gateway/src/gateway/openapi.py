@@ -28,7 +28,7 @@ from gateway.routing import Route
 from holdfast.contracts.http import ProblemBody
 
 _ABOUT: Final = (
-    "The public API of Holdfast, an event-sourced shop of microservices that survives the failure of any of its parts. "
+    "The public API of Holdfast, an event-sourced shop of microservices that contains the failure of any of its parts. "
     "Money is integer pence, times are RFC 3339 UTC, errors are `application/problem+json` with a stable `code`. "
     "After 503, 504 or no answer a command has happened wholly or not at all: repeat it with its Idempotency-Key."
 )
