@@ -20,9 +20,9 @@ else
 $(error ON is local or docker, not "$(ON)")
 endif
 
-# Deadlines of tens of milliseconds are tested in real time, so a test that fails is tried once more and reported as
-# rerun: on a busy machine one late wake-up is no finding, twice in a row is. The slowest ten of each part are listed.
-AGAIN := --reruns 1 -rR --durations 10
+# Tests marked `timing` are run once more if they fail, and listed then: on a busy machine one late wake-up is no finding,
+# twice in a row is. No other test is run again. The slowest ten of each part are listed.
+TELL := -rR --durations 10
 # Whatever hangs, each part ends: interrupted, so that pytest tells what ran, then killed.
 BOUNDED := timeout --foreground --signal=INT --kill-after=60
 
@@ -111,7 +111,7 @@ capacity: ## how many arrivals a second the healthy shop serves, into .holdfast/
 	@mkdir -p .holdfast
 	exec $(OUTSIDE) holdfast-capacity $(if $(filter docker,$(ON)),--out .holdfast/capacity-docker.json) $(ONE_SOURCE)
 
-##@ To see it survive (ON=docker: the containers; SEED=, RUNS= of each experiment; local processes are started if none run)
+##@ To test what it contains (ON=docker: the containers; SEED=, RUNS= of each experiment; local processes are started if none run)
 .PHONY: chaos chaos-quick hostile experiments
 CHAOS = $(BIN)/holdfast-chaos --on $(ON) --start $(if $(SEED),--seed $(SEED)) $(if $(RUNS),--runs $(RUNS))
 chaos: setup ## kill, pause and slow parts while shoppers shop, and judge it, 50 minutes: EXPERIMENT=projector-paused for one
@@ -159,7 +159,7 @@ compare-cpu: setup ## CPU time of one request in two commits, half an hour: OLD=
 	  "$(OLD)" "$(NEW)" $(if $(JSON),--json "$(JSON)")
 
 ##@ To work on it
-.PHONY: setup fetch test test-faults check lint format types imports lock parameters
+.PHONY: setup fetch test test-faults sql-faults mutation-test check lint format types imports lock parameters
 setup: ## make .venv hold exactly the locked dependencies
 	@tools/setup.sh
 fetch: setup ## download the servers' programs, which a first start does by itself
@@ -167,11 +167,15 @@ fetch: setup ## download the servers' programs, which a first start does by itse
 test: setup fetch ## the checks, then all tests, with coverage of the pure code; ARGS= for some tests
 	@$(MAKE) check
 	if [ -n "$(ARGS)" ]; then exec $(BIN)/pytest $(ARGS); fi
-	$(BOUNDED) 300 $(BIN)/coverage run -m pytest -q $(AGAIN) $(PURE)
-	$(BOUNDED) 1200 $(BIN)/pytest -q $(AGAIN) -n 3 --dist loadfile --no-loadscope-reorder $(addprefix --ignore=,$(PURE)) $(PARTS)
-	$(BOUNDED) 1200 $(BIN)/pytest $(AGAIN) $(addprefix --ignore=,$(FAULTS)) tests/embedded_stack
+	$(BOUNDED) 300 $(BIN)/coverage run -m pytest -q $(TELL) $(PURE)
+	$(BOUNDED) 1200 $(BIN)/pytest -q $(TELL) -n 3 --dist loadfile --no-loadscope-reorder $(addprefix --ignore=,$(PURE)) $(PARTS)
+	$(BOUNDED) 1200 $(BIN)/pytest $(TELL) $(addprefix --ignore=,$(FAULTS)) tests/embedded_stack
 test-faults: setup fetch ## kill every part and lose replicas under load: wants a machine with nothing else to do
 	@HOLDFAST_FULL=1 $(BIN)/pytest -s $(FAULTS)
+sql-faults: setup fetch ## plant wrong SQL, one statement at a time: each must fail the test that is to find it; 5 minutes
+	@$(BIN)/python -m holdfast_tools.sql_faults $(NAME)
+mutation-test: setup ## change 600 places of the pure code, one at a time: a test must fail for 85 % of them; an hour at most
+	@$(BIN)/python -m holdfast_tools.mutation $(if $(SAMPLE),--sample $(SAMPLE))
 check: lint types imports ## the checks without the tests
 lint: setup ## style, both rules and format
 	@$(BIN)/ruff check .

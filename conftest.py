@@ -17,7 +17,7 @@ import pytest
 
 from embedded.stack import Stack
 
-pytest_plugins = ["holdfast.testing.plugin"]
+pytest_plugins = ["holdfast.testing.plugin", "holdfast.testing.timing"]
 
 _DIRECTORY, _OWNER = "HOLDFAST_TEST_SERVERS", "HOLDFAST_TEST_OWNER"
 _SETTINGS = {"kafka": "KAFKA_BOOTSTRAP", "elasticsearch": "ELASTICSEARCH_URL"}

@@ -40,7 +40,7 @@ async def test_kills_at_random_moments_lose_and_double_nothing(tmp_path: Path, c
         process.kill()
 
     captured = [order for order, status in acknowledged.items() if status == "captured"]
-    assert captured, "no charge was answered before a kill: the rounds are too short to prove anything"
+    assert captured, "no charge was answered before a kill: the rounds are too short to test anything"
     assert len(acknowledged) < len(orders), "every call was answered before its kill"
     for order in orders:
         assert moved[(order, "capture")] <= 1

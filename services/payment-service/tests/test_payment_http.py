@@ -50,6 +50,7 @@ def test_an_unknown_token_is_declined(client: httpx.Client) -> None:
     assert (answer.status_code, answer.json()["status"]) == (200, "declined")
 
 
+@pytest.mark.timing("an answer within 0.5 s beside a card of 1 s")
 def test_a_slow_card_is_pending_within_400_ms_and_captured_later(client: httpx.Client) -> None:
     order = new_order()
     client.get("/healthz")
@@ -61,6 +62,7 @@ def test_a_slow_card_is_pending_within_400_ms_and_captured_later(client: httpx.C
     assert client.put(f"/charges/{order}", json=VISA).json()["status"] == "captured"
 
 
+@pytest.mark.timing("an answer within 0.3 s")
 def test_it_answers_within_what_the_caller_has_left(client: httpx.Client) -> None:
     client.get("/healthz")
     began = time.monotonic()

@@ -55,6 +55,7 @@ async def test_while_it_is_paused_answers_come_in_time_without_retry_after(clien
     assert (await client.get("/readyz")).status_code == 200
 
 
+@pytest.mark.timing("a refusal within 150 ms")
 async def test_without_any_call_the_watch_opens_the_breaker(client: Any, link: Any) -> None:
     link.pause()
     for _ in range(200):
@@ -111,6 +112,7 @@ async def test_no_caller_is_the_trial_of_one_that_answers_now_and_then(client: A
     assert await healed(client) < 8
 
 
+@pytest.mark.timing("an answer within a deadline of 150 ms")
 async def test_a_caller_with_little_time_gets_504_in_that_time(client: Any, link: Any) -> None:
     link.pause()
     answer, took = await timed(client, **{"X-Request-Timeout-Ms": "60"})

@@ -199,6 +199,7 @@ async def test_a_caller_whose_wait_ran_out_is_answered_at_once_and_the_others_st
     assert (answer.status_code, answer.json()["version"]) == (200, 1)
 
 
+@pytest.mark.timing("waits of 200 ms told from none")
 async def test_one_caller_waits_once_at_a_time(client: httpx.AsyncClient, bearer: Bearer, me: str) -> None:
     headers = with_token(bearer(me, "guest"), f"cart-{me}@1")
 
@@ -212,6 +213,7 @@ async def test_one_caller_waits_once_at_a_time(client: httpx.AsyncClient, bearer
     assert times[-2] < 0.19
 
 
+@pytest.mark.timing("an answer before a wait of 200 ms ends")
 async def test_a_token_with_a_short_deadline_is_answered_in_time(
     client: httpx.AsyncClient, bearer: Bearer, me: str
 ) -> None:
@@ -234,6 +236,7 @@ async def test_a_token_that_is_none_is_400_on_every_read(
         assert (answer.status_code, answer.json()["code"]) == (400, "consistency-token-invalid"), path
 
 
+@pytest.mark.timing("an answer before a wait of 200 ms would end")
 async def test_while_the_read_model_is_known_to_be_behind_nobody_waits(
     shop: Any, serve: Any, bearer: Bearer, me: str
 ) -> None:

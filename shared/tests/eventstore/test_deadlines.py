@@ -48,20 +48,30 @@ async def linked(link):
     database.close()
 
 
+async def ping(database, deadline):
+    async with database.transaction(deadline) as tx:
+        assert await tx.fetchval("SELECT 1") == 1
+
+
+def handed_out(database, pool="default"):
+    """How many of a pool's connections transactions have."""
+    return len(database._pools[pool]._in_use)
+
+
 @asynccontextmanager
 async def raises_within(error, seconds):
-    """`error` is raised between half of `seconds` and 60 ms after it."""
+    """`error` is raised between half of `seconds` and 0.3 s after it; other limits would end it later."""
     begun = time.monotonic()
     with pytest.raises(error) as caught:
         yield caught
     took = time.monotonic() - begun
-    assert seconds / 2 < took < seconds + 0.06
+    assert seconds / 2 < took < seconds + 0.3
 
 
 @pytest.mark.parametrize("moment", ["connecting", "beginning", "in a statement", "rolling back"])
 async def test_a_paused_postgres_is_left_at_the_deadline(shop, linked, link, moment):
     if moment != "connecting":
-        await linked.ping(Deadline.after(1))
+        await ping(linked, Deadline.after(1))
     if moment in ("connecting", "beginning"):
         link.pause()
     expected = ZeroDivisionError if moment == "rolling back" else DatabaseTimeout
@@ -70,7 +80,7 @@ async def test_a_paused_postgres_is_left_at_the_deadline(shop, linked, link, mom
         if moment == "rolling back":
             raise ZeroDivisionError
         await tx.fetchval("SELECT 1")
-    assert linked.in_use() == 0
+    assert handed_out(linked) == 0
 
 
 async def test_a_deadline_during_commit_leaves_the_outcome_unknown_and_here_it_had_happened(shop, linked, link, added):
@@ -99,20 +109,20 @@ async def test_a_deadline_before_commit_is_known_not_to_have_happened(shop, link
 
 async def test_the_pool_recovers_by_itself_after_a_pause_a_cut_and_a_stop(shop, linked, link, raising):
     for trouble in (link.pause, link.cut):
-        await linked.ping(Deadline.after(1))
+        await ping(linked, Deadline.after(1))
         trouble()
         async with raising((DatabaseTimeout, DatabaseUnavailable)), linked.transaction(Deadline.after(0.1)) as tx:
             link.cut()
             await tx.execute("SELECT 1")
         link.resume()
-        await linked.ping(Deadline.after(1))
+        await ping(linked, Deadline.after(1))
 
 
 async def test_a_process_starts_and_stays_up_without_postgres(unused_tcp_port):
     database = Database(f"postgresql://nobody@127.0.0.1:{unused_tcp_port}/nothing")
     for _ in range(2):
         with pytest.raises(DatabaseUnavailable) as caught:
-            await database.ping(Deadline.after(1))
+            await ping(database, Deadline.after(1))
     assert caught.value.reason == "connect"
     assert not caught.value.committed_unknown
     database.close()
@@ -120,7 +130,7 @@ async def test_a_process_starts_and_stays_up_without_postgres(unused_tcp_port):
 
 async def test_no_time_left_is_said_without_asking(shop):
     with pytest.raises((DatabaseTimeout, PoolExhausted)):
-        await shop.database.ping(Deadline.after(0))
+        await ping(shop.database, Deadline.after(0))
 
 
 async def test_waiting_for_a_lock_ends_before_the_deadline_and_keeps_the_connection(shop):
@@ -186,14 +196,14 @@ async def test_a_deadlock_is_told_as_one(shop):
 async def test_a_full_pool_says_so_after_its_own_wait_and_serves_first_come_first(shop):
     database = Database(shop.dsn, pools={"checkout": PoolSettings(size=1, acquire_timeout_s=0.2)})
     async with database.transaction(Deadline.after(5), pool="checkout"):
-        assert database.in_use("checkout") == database.size("checkout") == 1
+        assert handed_out(database, "checkout") == 1
         async with (
             raises_within(PoolExhausted, 0.2) as caught,
             database.transaction(Deadline.after(5), pool="checkout"),
         ):
             pass
         assert caught.value.pool == "checkout"
-        await database.ping(Deadline.after(1))  # the default pool is another
+        await ping(database, Deadline.after(1))  # the default pool is another
     order: list[int] = []
 
     async def queue_up(number: int) -> None:
@@ -241,10 +251,11 @@ async def test_a_cancelled_transaction_frees_its_locks_and_its_connection(shop):
     holding.cancel()
     with pytest.raises(asyncio.CancelledError):
         await holding
-    assert shop.database.in_use() == 0
+    assert handed_out(shop.database) == 0
     await shop.add("1")
 
 
+@pytest.mark.timing("two timeouts of PostgreSQL that are 0.2 s apart")
 async def test_a_client_that_stops_holds_its_locks_only_to_its_deadline(shop):
     """A frozen process cannot break its connection off: the server does, shortly after the deadline."""
     await shop.add("1")
@@ -272,7 +283,7 @@ async def test_a_swallowed_error_does_not_pass_for_a_commit(shop, raising):
 async def test_wrong_sql_is_neither_busy_nor_unavailable(shop, raising):
     async with raising(asyncpg.PostgresSyntaxError), shop.database.transaction(Deadline.after(5)) as tx:
         await tx.execute("SELEC")
-    await shop.database.ping(Deadline.after(1))
+    await ping(shop.database, Deadline.after(1))
 
 
 @pytest.mark.parametrize(
@@ -333,25 +344,26 @@ def test_what_an_error_says_about_postgres(error, outcome):
     assert outcome_of(error) is outcome
 
 
+@pytest.mark.timing("a refusal within 50 ms")
 async def test_an_open_breaker_answers_at_once_and_closes_by_itself(shop, linked, link):
     guard = Guard("pg", GuardSettings(BulkheadSettings(limit=4, queue=2)), classify=outcome_of)
     database = Database(link.url, guards={"default": guard})
-    await database.ping(Deadline.after(1))
+    await ping(database, Deadline.after(1))
     link.pause()
     for _ in range(7):
         with pytest.raises(DatabaseTimeout) as late:
-            await database.ping(Deadline.after(0.11))
+            await ping(database, Deadline.after(0.11))
     assert late.value.dependency == "pg"
     begun = time.monotonic()
     with pytest.raises(DependencyUnavailable) as refused:
-        await database.ping(Deadline.after(1))
+        await ping(database, Deadline.after(1))
     assert refused.value.reason == "breaker-open"
     assert time.monotonic() - begun < 0.05
     link.resume()
     async with asyncio.timeout(5):
         while guard.breaker.state != "closed":
             try:
-                await database.ping(Deadline.after(1))
+                await ping(database, Deadline.after(1))
             except DependencyUnavailable:
                 await asyncio.sleep(0.1)
     database.close()
@@ -379,13 +391,13 @@ async def test_a_read_without_a_lock_does_not_wait_for_a_writer(shop):
 
 
 async def test_sessions_ended_while_idle_are_replaced_unnoticed_once_the_client_has_heard(shop):
-    await shop.database.ping(Deadline.after(1))
+    await ping(shop.database, Deadline.after(1))
     await shop.query(
         "SELECT pg_terminate_backend(pid) FROM pg_stat_activity"
         " WHERE datname = current_database() AND pid <> pg_backend_pid()"
     )
     await asyncio.sleep(0.05)
-    await shop.database.ping(Deadline.after(1))
+    await ping(shop.database, Deadline.after(1))
 
 
 @pytest.mark.parametrize("error", [asyncpg.InternalClientError("odd state"), ConnectionResetError(), EOFError()])

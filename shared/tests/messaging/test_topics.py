@@ -106,6 +106,7 @@ async def test_a_message_lands_on_the_partition_of_its_key_and_is_read_from_the_
         assert seen == set(keys)
 
 
+@pytest.mark.timing("a median of 0.3 s beside a broker that polls")
 @pytest.mark.stores
 async def test_who_asks_beside_a_fetch_that_finds_nothing_does_not_wait_long_for_it(kafka_bootstrap, namespace):
     topic = namespace + "customers"

@@ -106,7 +106,7 @@ async def test_with_all_gone_calls_fail_at_once_and_it_recovers_by_itself(proces
         begun_s = asyncio.get_running_loop().time()
         with pytest.raises(DependencyUnavailable) as caught:
             await call(client)
-        assert asyncio.get_running_loop().time() - begun_s < 0.1
+        assert asyncio.get_running_loop().time() - begun_s < 0.5
         assert caught.value.reason == "breaker-open"
         for process in processes:
             process.start()

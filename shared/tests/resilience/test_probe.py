@@ -98,7 +98,7 @@ async def test_what_an_answered_probe_takes_is_remembered(server: Serve, probed:
     assert probed.slowest_s == 0.02
     server._answered = late
     await probed.prober.round()
-    assert 0.025 <= probed.slowest_s < 0.05
+    assert 0.025 <= probed.slowest_s < 0.3
 
 
 async def test_a_missed_probe_counts_as_one_that_took_all_its_time(server: Serve, probed: Probed) -> None:

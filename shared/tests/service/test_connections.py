@@ -295,6 +295,7 @@ def test_a_thousand_connections_with_half_a_head_each_cost_little() -> None:
         assert server.get("/echo").status == 200
 
 
+@pytest.mark.timing("connections that close within 0.5 s")
 def test_a_server_that_is_told_to_end_does() -> None:
     """Idle connections and half heads end at once, what is under way is finished within 3 s, none comes in."""
     with serving(60) as server, ExitStack() as stack:

@@ -205,6 +205,7 @@ ENDLESS = {
 }
 
 
+@pytest.mark.timing("a share of CPU time over 5 s")
 @pytest.mark.parametrize(("data", "status"), ENDLESS.values(), ids=ENDLESS.keys())
 def test_endless_heads_are_refused_while_being_read_and_cost_nothing(server: Server, data: bytes, status: int) -> None:
     """The caller sends all of it before it reads, and gets its answer: no reset destroys it."""

@@ -52,6 +52,7 @@ async def test_nothing_is_claimed_before_its_request_is_over(shop: Shop) -> None
     assert lease["lease_until"] == row["next_attempt_at"]
 
 
+@pytest.mark.timing("pauses between attempts, to 100 ms")
 async def test_a_claimed_row_is_left_alone_until_its_next_attempt_and_then_comes_again(shop: Shop) -> None:
     await shop.service.product("mug")
     order_id = await owed_order(shop, await shop.shopper("mug"))

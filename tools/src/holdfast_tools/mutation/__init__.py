@@ -1,0 +1,1 @@
+"""Mutation testing of the pure code: how many small changes of it make a test fail."""
