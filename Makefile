@@ -31,7 +31,7 @@ BOUNDED := timeout --foreground --signal=INT --kill-after=60
 FAULTS := tests/embedded_stack/test_matrix.py tests/embedded_stack/test_replica_faults.py
 PURE := shared/tests/resilience services/command-service/tests/domain \
   services/payment-service/tests/test_charge_rules.py services/projector-service/tests/test_projection.py
-PARTS := load-tests/tests/chaos load-tests/tests shared/tests services embedded/tests tools/tests tests/chain
+PARTS := load-tests/tests/experiments load-tests/tests shared/tests services embedded/tests tools/tests tests/chain
 
 SOURCES := $(wildcard shared/src services/*/src embedded/src tools/src load-tests/src)
 

@@ -13,15 +13,15 @@ from typing import Any
 import gevent
 from locust import User, between, events, task
 
-from gameday.load import looking
-from gameday.load.calls import can
-from gameday.load.client import Client
-from gameday.load.locust_run import fire
-from gameday.load.market import read_market
-from gameday.load.mix import MIX, Step
-from gameday.load.performer import Performer
-from gameday.load.scene import Book, Scene
-from gameday.load.shopper import Shopper
+from gameday.workload import browsing
+from gameday.workload.calls import can
+from gameday.workload.client import Client
+from gameday.workload.context import Acknowledgements, Context
+from gameday.workload.dataset import read_dataset
+from gameday.workload.locust_run import fire
+from gameday.workload.mix import MIX, Step
+from gameday.workload.shopper import Shopper
+from gameday.workload.worker import Worker
 from holdfast_tools.acks import AckFile
 from holdfast_tools.command_line import DATA, urls
 
@@ -34,8 +34,8 @@ def prepare(environment: Any, **_: Any) -> None:
     """What all users share. Acknowledgements go to ACKS_PATH, for the audit, when that is set."""
     acks = os.environ.get("ACKS_PATH")
     environment.client = Client(URLS)
-    environment.market = read_market(DATA)
-    environment.book = Book(AckFile(Path(acks)) if acks else None)
+    environment.dataset = read_dataset(DATA)
+    environment.acknowledgements = Acknowledgements(AckFile(Path(acks)) if acks else None)
     gevent.sleep(0)  # so that `--run-time` does not count what this took
 
 
@@ -49,8 +49,8 @@ class Visitor(User):
         shared = self.environment
         self.dice = random.Random()
         self.shopper: Shopper | None = None
-        scene = Scene(shared.market, shared.book, shared.client.gateways, self._came)
-        self.performer = Performer(scene, shared.client, lambda record: fire(shared.events, record))
+        context = Context(shared.dataset, shared.acknowledgements, shared.client.gateways, self._came)
+        self.worker = Worker(context, shared.client, lambda record: fire(shared.events, record))
 
     def _came(self, shopper: Shopper) -> None:
         self.shopper = shopper
@@ -59,10 +59,12 @@ class Visitor(User):
     def step(self) -> None:
         shopper = self.shopper
         step = SESSION if shopper is None else self._choose(shopper)
-        self.performer.step(step, shopper, self.dice, self.environment.client.now())
+        self.worker.step(step, shopper, self.dice, self.environment.client.now())
         if shopper is not None and (shopper.left or shopper.finished):
             self.shopper = None
 
     def _choose(self, shopper: Shopper) -> Step:
-        able = [step for step in MIX if step is not SESSION and (step.call in looking.CALLS or can(shopper, step.call))]
+        able = [
+            step for step in MIX if step is not SESSION and (step.call in browsing.CALLS or can(shopper, step.call))
+        ]
         return self.dice.choices(able, [step.percent for step in able])[0]

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from gameday.load.records import Outcome, Record, read_records
+from gameday.workload.records import Outcome, Record, read_records
 from running import ROOT, Running
 
 LATE_MS = 50.0  # p99 of the generator's own delay: above it the run says nothing

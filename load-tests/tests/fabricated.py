@@ -3,14 +3,14 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
-from gameday.load.records import Outcome, Record
+from gameday.monitor.samples import Breaker, Sample
 from gameday.verdict.assess import assess
 from gameday.verdict.bars import FULL_COUNTS
 from gameday.verdict.expect import Expect, Hypothesis
+from gameday.verdict.observation import JudgedBy, see
 from gameday.verdict.phases import Phase, Span, Timeline
-from gameday.verdict.seen import JudgedBy, see
 from gameday.verdict.verdict import AuditLine, LoadFacts, Verdict
-from gameday.watch.samples import Breaker, Sample
+from gameday.workload.records import Outcome, Record
 
 BEGAN = 1_700_000_000.0
 LENGTHS = {Phase.WARM_UP: 10, Phase.HEALTHY: 60, Phase.FAULT: 60, Phase.RECOVERY: 10, Phase.AFTER: 60}

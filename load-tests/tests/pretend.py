@@ -14,20 +14,20 @@ import time
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from gameday.chaos.conduct import conduct
-from gameday.chaos.pace import Pace
-from gameday.chaos.run import Run, Setup
-from gameday.chaos.shelf import find
-from gameday.faults.fault import Fault, Suffering
-from gameday.load.ask import Ask
-from gameday.load.history import HistoryFile
-from gameday.load.records import Outcome, Record, RecordFile
+from gameday.experiments.catalogue import find
+from gameday.experiments.execution import conduct
+from gameday.experiments.phase_lengths import PhaseLengths
+from gameday.experiments.run import Run, Setup
+from gameday.nemesis.fault import Fault, Suffering
 from gameday.target import Target
 from gameday.verdict.phases import Phase
+from gameday.workload.history import HistoryFile
+from gameday.workload.operation import Operation
+from gameday.workload.records import Outcome, Record, RecordFile
 
 RATE = 40
 LASTS_S = {Phase.HEALTHY: 1.5, Phase.FAULT: 3.0, Phase.RECOVERY: 1.0, Phase.AFTER: 6.0}
-TINY = Pace("tiny", warm_up_s=0.5, at_least_s=LASTS_S, at_most_s=6.0, counts={"cart": 10}, settles_within_s=1.0)
+TINY = PhaseLengths("tiny", warm_up_s=0.5, at_least_s=LASTS_S, at_most_s=6.0, counts={"cart": 10}, settles_within_s=1.0)
 CLEAN = {"checks": [{"claim": "nothing is lost", "looked_at": 1, "differences": []}]}
 
 
@@ -91,7 +91,7 @@ def _load(arguments: Sequence[str]) -> None:
     began = time.time()
     (out / "load.json").write_text(json.dumps({"began": began, "pid": os.getpid()}))
     file, history = RecordFile(out / "requests.csv"), HistoryFile(out / "history.jsonl")
-    looks = Ask("GET", "/api/cart", call="view", process="somebody")
+    looks = Operation("GET", "/api/cart", call="view", process="somebody")
     number = 0
     while time.time() < began + options.seconds and not ends.wait(max(0.0, began + number / RATE - time.time())):
         number += 1

@@ -5,18 +5,18 @@ import random
 import pytest
 
 from gameday.addresses import SHOPPERS, can_bind, draw
-from gameday.load.ask import Ask
-from gameday.load.client import Client
-from gameday.load.market import Market
-from gameday.load.mix import MIX
-from gameday.load.performer import Performer
-from gameday.load.scene import Book, Scene
-from gameday.load.shopper import Shopper
-from gameday.load.wire import Wire
+from gameday.workload.client import Client
+from gameday.workload.context import Acknowledgements, Context
+from gameday.workload.dataset import Dataset
+from gameday.workload.mix import MIX
+from gameday.workload.operation import Operation
+from gameday.workload.shopper import Shopper
+from gameday.workload.transport import Transport
+from gameday.workload.worker import Worker
 from shop_double import Asked, Serve, Told
 
 STEPS = {step.call: step for step in MIX}
-MARKET = Market(["85123A"], [1], ["white lantern"], [[["85123A"]]])
+MARKET = Dataset(["85123A"], [1], ["white lantern"], [[["85123A"]]])
 
 
 @pytest.mark.parametrize(
@@ -31,7 +31,7 @@ def test_a_call_comes_from_its_source_over_a_connection_that_no_other_source_use
     gateway = serve(Told(200, {}))
     client = Client([gateway.url])
     for source in ("127.1.0.7", "127.1.0.8", "127.1.0.7", ""):
-        client.send(Ask("GET", "/", source=source), 0)
+        client.send(Operation("GET", "/", source=source), 0)
     first, second, again, any_ = (asked.peer for asked in gateway.asked)
     assert (first[0], second[0], any_[0]) == ("127.1.0.7", "127.1.0.8", "127.0.0.1")
     assert again == first
@@ -39,9 +39,9 @@ def test_a_call_comes_from_its_source_over_a_connection_that_no_other_source_use
 
 
 def test_a_target_that_is_no_loopback_address_is_called_from_any(serve: Serve, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("gameday.load.wire.can_bind", lambda host: False)
+    monkeypatch.setattr("gameday.workload.transport.can_bind", lambda host: False)
     gateway = serve(Told(200, {}))
-    Wire(gateway.url).call("GET", "/", {}, b"", 1.0, "127.1.0.7")
+    Transport(gateway.url).call("GET", "/", {}, b"", 1.0, "127.1.0.7")
     assert gateway.asked[0].peer[0] == "127.0.0.1"
 
 
@@ -53,10 +53,10 @@ def test_a_shopper_looks_around_with_the_session_and_address_of_all_other_calls(
 
     gateway = serve(answer)
     client, came = Client([gateway.url], tries=1), list[Shopper]()
-    performer = Performer(Scene(MARKET, Book(None), 1, came.append), client, lambda _: None)
-    performer.step(STEPS["session"], None, random.Random(1), client.now())
+    worker = Worker(Context(MARKET, Acknowledgements(None), 1, came.append), client, lambda _: None)
+    worker.step(STEPS["session"], None, random.Random(1), client.now())
     for call in ("list", "search", "product", "recommendations", "add"):
-        performer.step(STEPS[call], came[0], random.Random(1), client.now())
+        worker.step(STEPS[call], came[0], random.Random(1), client.now())
     assert came[0].source in SHOPPERS
     assert {asked.peer[0] for asked in gateway.asked} == {came[0].source}
     assert {asked.headers["authorization"] for asked in gateway.asked[1:]} == {"Bearer its-own"}

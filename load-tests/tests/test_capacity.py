@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gameday.load.capacity import LATE_MS, P99_MS, Probe, best, highest_good, lasting
+from gameday.workload.capacity import LATE_MS, P99_MS, Probe, best, highest_good, lasting
 from holdfast_tools.command_line import UserError
 
 

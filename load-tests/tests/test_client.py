@@ -6,16 +6,16 @@ import time
 import gevent
 import pytest
 
-from gameday.load.ask import Ask, command
-from gameday.load.client import Client
-from gameday.load.records import Outcome
+from gameday.workload.client import Client
+from gameday.workload.operation import Operation, command
+from gameday.workload.records import Outcome
 from shop_double import Serve, Told
 
 GOOD = Told(200, {"cart_id": "c", "version": 1})
 AWAY = {"code": "dependency-unavailable"}
 
 
-def _add() -> Ask:
+def _add() -> Operation:
     return command(
         "POST",
         "/api/cart/items",
@@ -143,13 +143,15 @@ def test_a_call_still_under_way_is_asked_for_again(serve: Serve) -> None:
     ],
 )
 def test_what_an_answer_is_worth(serve: Serve, told: Told, outcome: Outcome) -> None:
-    ask = command("POST", "/x", "", {}, statuses=frozenset({200, 202}), good=lambda answer: answer.body["version"] == 1)
-    assert Client([serve(told).url], tries=1).send(ask, home=0).last.outcome is outcome
+    operation = command(
+        "POST", "/x", "", {}, statuses=frozenset({200, 202}), good=lambda answer: answer.body["version"] == 1
+    )
+    assert Client([serve(told).url], tries=1).send(operation, home=0).last.outcome is outcome
 
 
 def test_a_read_sends_the_versions_that_it_must_show(serve: Serve) -> None:
     gateway = serve(Told(200, {}))
-    Client([gateway.url]).send(Ask("GET", "/api/cart", token="t", streams={"cart-1": 3, "order-2": 1}), home=0)
+    Client([gateway.url]).send(Operation("GET", "/api/cart", token="t", streams={"cart-1": 3, "order-2": 1}), home=0)
     sent = gateway.asked[0].headers
     assert sent["consistency-token"] == "cart-1@3, order-2@1"
     assert "idempotency-key" not in sent
@@ -167,7 +169,7 @@ def test_connections_are_kept(serve: Serve) -> None:
     client = Client([gateway.url])
     for _ in range(5):
         client.send(_add(), home=0)
-    assert len(client._wires[0]._idle) == 1
+    assert len(client._transports[0]._idle) == 1
 
 
 def test_who_is_stopping_waits_for_nothing(serve: Serve) -> None:

@@ -6,19 +6,19 @@ from pathlib import Path
 import gevent
 import pytest
 
-from gameday.load import generator
-from gameday.load.client import Client
-from gameday.load.crowd import Crowd
-from gameday.load.generator import Generator
-from gameday.load.market import Market
-from gameday.load.mix import MIX, Step, parse
-from gameday.load.performer import Performer
-from gameday.load.records import Record
-from gameday.load.scene import Book, Scene
-from gameday.load.schedule import Arrival, poisson
+from gameday.workload import generator
+from gameday.workload.client import Client
+from gameday.workload.context import Acknowledgements, Context
+from gameday.workload.dataset import Dataset
+from gameday.workload.generator import Generator
+from gameday.workload.mix import MIX, Step, parse
+from gameday.workload.records import Record
+from gameday.workload.schedule import Arrival, poisson
+from gameday.workload.shopper_pool import ShopperPool
+from gameday.workload.worker import Worker
 from shop_double import Serve, Told
 
-MARKET = Market(["85123A"], [1], ["white lantern"], [[["85123A"]]])
+MARKET = Dataset(["85123A"], [1], ["white lantern"], [[["85123A"]]])
 LOOKING = parse("browse=1")
 LIST = {"items": [], "next_cursor": None, "total": 0}
 PRODUCT = {"product_id": "85123A", "unit_amount": 1, "available": 1}
@@ -30,9 +30,9 @@ class Run:
     def __init__(self, *urls: str, timeout_s: float = 2.0) -> None:
         self.records: list[Record] = []
         self.client = Client(urls, tries=1, timeout_s=timeout_s)
-        self.crowd = Crowd(most=100)
-        scene = Scene(MARKET, Book(None), len(urls), self.crowd.join)
-        self.generator = Generator(Performer(scene, self.client, self.records.append), self.crowd, self.client)
+        self.shoppers = ShopperPool(most=100)
+        context = Context(MARKET, Acknowledgements(None), len(urls), self.shoppers.join)
+        self.generator = Generator(Worker(context, self.client, self.records.append), self.shoppers, self.client)
 
 
 def _looks(serve: Serve, after_s: float = 0.0) -> str:
@@ -82,14 +82,14 @@ def test_when_it_is_stopped_no_more_come_and_those_under_way_are_finished(serve:
 
 
 def test_one_seed_asks_for_the_same_things(serve: Serve, tmp_path: Path) -> None:
-    market = Market(["A", "B", "C"], [1, 2, 3], ["red bag", "tin", "white candle"], [[["A"]]])
+    dataset = Dataset(["A", "B", "C"], [1, 2, 3], ["red bag", "tin", "white candle"], [[["A"]]])
 
     def asked(seed: int) -> list[str]:
         gateway = serve(Told(200, LIST))
         client = Client([gateway.url], tries=1)
-        performer = Performer(Scene(market, Book(None), 1, lambda _: None), client, lambda _: None)
+        worker = Worker(Context(dataset, Acknowledgements(None), 1, lambda _: None), client, lambda _: None)
         for arrival in poisson(50, 1, seed, LOOKING):
-            performer.step(arrival.step, None, random.Random(arrival.seed), client.now())
+            worker.step(arrival.step, None, random.Random(arrival.seed), client.now())
         return [request.path for request in gateway.asked]
 
     assert asked(1) == asked(1)

@@ -6,8 +6,8 @@ import pytest
 import yaml  # type: ignore[import-untyped]
 
 from embedded.services import NAMES
-from gameday.faults.engine import in_bytes, service_of
 from gameday.limits import limit_of, memory_limits
+from gameday.nemesis.engine import in_bytes, service_of
 from gameday.target import ROOT
 
 

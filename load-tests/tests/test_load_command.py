@@ -6,10 +6,10 @@ from pathlib import Path
 
 import pytest
 
-from gameday.load import command, measure
-from gameday.load.folder import RunFolder
-from gameday.load.locust_run import run
-from gameday.load.records import Outcome, Record
+from gameday.workload import command, measure
+from gameday.workload.folder import RunFolder
+from gameday.workload.locust_run import run
+from gameday.workload.records import Outcome, Record
 from holdfast_tools.command_line import UserError
 from shop_double import Serve, Told
 

@@ -3,17 +3,17 @@
 import gevent
 import pytest
 
-from gameday.load.client import Client
-from gameday.load.crowd import Crowd
-from gameday.load.market import Market
-from gameday.load.mix import parse
-from gameday.load.preparation import Demand, Preparation
-from gameday.load.records import Record
-from gameday.load.scene import Book, Scene
+from gameday.workload.client import Client
+from gameday.workload.context import Acknowledgements, Context
+from gameday.workload.dataset import Dataset
+from gameday.workload.mix import parse
+from gameday.workload.preparation import Demand, Preparation
+from gameday.workload.records import Record
+from gameday.workload.shopper_pool import ShopperPool
 from holdfast_tools.command_line import UserError
 from shop_double import Asked, Serve, Told
 
-MARKET = Market(["85123A"], [1], ["white lantern"], [[["85123A"]]])
+MARKET = Dataset(["85123A"], [1], ["white lantern"], [[["85123A"]]])
 CHECKOUTS = parse("checkout=1")
 
 
@@ -23,18 +23,18 @@ def _shop(asked: Asked) -> Told:
     return Told(200, {"cart_id": "c", "version": 1})
 
 
-def _preparation(url: str) -> tuple[Preparation, Crowd, Client, list[Record]]:
+def _preparation(url: str) -> tuple[Preparation, ShopperPool, Client, list[Record]]:
     records: list[Record] = []
-    client, crowd = Client([url], tries=1), Crowd(most=100)
-    scene = Scene(MARKET, Book(None), 1, crowd.join)
+    client, shoppers = Client([url], tries=1), ShopperPool(most=100)
+    context = Context(MARKET, Acknowledgements(None), 1, shoppers.join)
     demand = Demand.of(CHECKOUTS, rate=2)
-    return Preparation(scene, client, records.append, crowd, demand), crowd, client, records
+    return Preparation(context, client, records.append, shoppers, demand), shoppers, client, records
 
 
 def test_shoppers_are_made_until_the_stock_is_there(serve: Serve) -> None:
-    preparation, crowd, _, records = _preparation(serve(_shop).url)
+    preparation, shoppers, _, records = _preparation(serve(_shop).url)
     preparation.stock_up(10)
-    ready = [shopper for shopper in crowd if shopper.cart and not shopper.to_add]
+    ready = [shopper for shopper in shoppers if shopper.cart and not shopper.to_add]
     assert len(ready) >= 18  # 20, but for a basket left behind now and then
     assert {record.journey for record in records} == {"admin"}
 
@@ -58,9 +58,9 @@ def test_who_is_stopped_makes_no_more(serve: Serve) -> None:
 
 
 def test_while_it_runs_whoever_is_missing_is_made_one_at_a_time(serve: Serve) -> None:
-    preparation, crowd, client, _ = _preparation(serve(_shop).url)
+    preparation, shoppers, client, _ = _preparation(serve(_shop).url)
     keeping = gevent.spawn(preparation.keep_up, 1000)
     gevent.sleep(1.5)
     client.stopping.set()
     keeping.join(5)
-    assert 0 < len(crowd) <= 10  # four seconds of two checkouts, and no more
+    assert 0 < len(shoppers) <= 10  # four seconds of two checkouts, and no more

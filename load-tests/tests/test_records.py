@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gameday.load.records import COLUMNS, Outcome, Record, RecordFile, Tail, read_records
+from gameday.workload.records import COLUMNS, Outcome, Record, RecordFile, Tail, read_records
 
 _words = st.text(st.characters(codec="ascii", categories=["L", "N", "P"], include_characters=" ,"), max_size=12)
 _seconds = st.integers(0, 10**12).map(lambda micros: 1.7e9 + micros / 1e6)

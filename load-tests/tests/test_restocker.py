@@ -3,10 +3,10 @@
 import gevent
 import pytest
 
-from gameday.load.client import Client
-from gameday.load.records import Record
-from gameday.load.restocker import Restocker
-from gameday.load.shelf import BATCH, Shelf
+from gameday.workload.client import Client
+from gameday.workload.records import Record
+from gameday.workload.restocker import Restocker
+from gameday.workload.stock import BATCH, Stock
 from holdfast_tools.command_line import UserError
 from shop_double import Asked, Serve, Told
 
@@ -15,28 +15,28 @@ STOCKED = Told(200, {"product_id": "85123A", "version": 2})
 
 
 def test_what_went_out_most_comes_in_first_and_then_counts_as_delivered() -> None:
-    shelf = Shelf()
+    shelf = Stock()
     shelf.moved("A", BATCH)
     shelf.moved("B", BATCH + 5)
     assert [shelf.most_needed() for _ in range(3)] == [("B", BATCH + 5), ("A", BATCH), None]
 
 
 def test_what_came_back_needs_no_delivery() -> None:
-    shelf = Shelf()
+    shelf = Stock()
     shelf.moved("A", BATCH)
     shelf.moved("A", -1)
     assert shelf.most_needed() is None
 
 
 def test_what_a_shopper_found_too_few_of_comes_at_once() -> None:
-    shelf = Shelf()
+    shelf = Stock()
     shelf.short("A")
     shelf.short("A")
     assert shelf.most_needed() == ("A", 100)
     assert shelf.most_needed() is None
 
 
-def _restocker(url: str, shelf: Shelf, records: list[Record]) -> tuple[Restocker, Client]:
+def _restocker(url: str, shelf: Stock, records: list[Record]) -> tuple[Restocker, Client]:
     client = Client([url], tries=1)
     return Restocker(client, shelf, "admin@holdfast.example", "a-password", records.append), client
 
@@ -47,7 +47,7 @@ def test_a_delivery_that_got_no_answer_is_repeated_with_its_key(serve: Serve) ->
     def answer(_: Asked) -> Told:
         return next(answers)
 
-    gateway, shelf, records = serve(answer), Shelf(), list[Record]()
+    gateway, shelf, records = serve(answer), Stock(), list[Record]()
     restocker, client = _restocker(gateway.url, shelf, records)
     restocker.sign_in()
     shelf.moved("85123A", 12)
@@ -64,6 +64,6 @@ def test_a_delivery_that_got_no_answer_is_repeated_with_its_key(serve: Serve) ->
 
 
 def test_a_wrong_password_is_one_line(serve: Serve) -> None:
-    restocker, _ = _restocker(serve(Told(401, {"code": "invalid-credentials"})).url, Shelf(), [])
+    restocker, _ = _restocker(serve(Told(401, {"code": "invalid-credentials"})).url, Stock(), [])
     with pytest.raises(UserError, match=r"refused the sign-in of admin@holdfast\.example: invalid-credentials"):
         restocker.sign_in()

@@ -9,8 +9,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from gameday.load.mix import JOURNEYS, MIX, WrongMix, parse, percents
-from gameday.load.schedule import poisson
+from gameday.workload.mix import JOURNEYS, MIX, WrongMix, parse, percents
+from gameday.workload.schedule import poisson
 
 
 @given(rate=st.floats(1, 200), seconds=st.floats(1, 20), seed=st.integers(0, 2**53))

@@ -11,9 +11,9 @@ import pytest
 
 import journeys
 from embedded import probes
-from gameday.faults.engine import Project
-from gameday.faults.fault import Fault, Faults, Kind, Refused
 from gameday.limits import limit_of, memory_limits
+from gameday.nemesis.engine import Project
+from gameday.nemesis.fault import Fault, Faults, Kind, Refused
 from gameday.target import Target, target
 from holdfast_tools.shop import Shop
 
@@ -79,8 +79,8 @@ def test_a_slow_gateway_gives_fewer_answers_to_a_caller_who_waits_for_each(shop:
 def test_a_fault_ends_though_its_tool_was_killed(faults: Faults, kind: Kind) -> None:
     code = f"""
 import time
-from gameday.faults.engine import Project
-from gameday.faults.fault import Fault, Kind
+from gameday.nemesis.engine import Project
+from gameday.nemesis.fault import Fault, Kind
 from gameday.target import target
 target("docker").faults.inject(Fault("payment", Kind.{kind.name}, for_s=6))
 print("done", flush=True)
@@ -98,7 +98,7 @@ time.sleep(60)
 @pytest.mark.parametrize("kind", PROCESS_FAULTS)
 def test_what_a_killed_keeper_left_is_calmed(faults: Faults, kind: Kind) -> None:
     faults.inject(Fault("payment", kind, for_s=600))
-    mine = f"gameday.faults.keeper {Project.of_environment().name} .* payment "
+    mine = f"gameday.nemesis.expiry {Project.of_environment().name} .* payment "
     (keeper,) = subprocess.run(["pgrep", "-f", mine], capture_output=True, text=True, check=True).stdout.split()
     subprocess.run(["kill", "-9", keeper], check=True)
     assert faults.calm() == ["payment"]

@@ -6,8 +6,8 @@ from pathlib import Path
 import pytest
 
 from driving import driven
-from gameday.load.mix import MIX, percents
-from gameday.load.schedule import poisson
+from gameday.workload.mix import MIX, percents
+from gameday.workload.schedule import poisson
 from holdfast_tools.acks import read_acks
 from running import EmbeddedShop, assert_audit_is_clean
 

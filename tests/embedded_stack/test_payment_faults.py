@@ -6,7 +6,7 @@ import time
 import pytest
 
 import journeys
-from gameday.faults.fault import Fault, Kind
+from gameday.nemesis.fault import Fault, Kind
 from gameday.target import target
 from holdfast_tools.shop import Shop
 from running import EmbeddedShop

@@ -12,7 +12,7 @@ from holdfast.service.keys import DEMO_PRIVATE_KEY
 from holdfast.service.tokens import Role, TokenSigner
 from hostile_requests.answers import code_of, faults, is_busy, is_rate_limited, problem_faults
 from hostile_requests.examples import Example
-from hostile_requests.exchange import NoAnswer, Response, exchange, sources
+from hostile_requests.exchange import Response, TransportError, exchange, sources
 from hostile_requests.operations import Operation, Request, World, valid
 
 _TOKENS = 40
@@ -44,7 +44,7 @@ class Attacker:
         where = request.operation.id if request.operation else request.target[:60].decode("latin-1")
         try:
             response = self.send(request)
-        except NoAnswer as error:
+        except TransportError as error:
             self.findings[f"{where}: {request.about}: no answer: {error}"] += 1
             return None
         for fault in faults(request, response):
@@ -57,7 +57,7 @@ class Attacker:
         for _ in range(example.times):
             try:
                 response = self.send(example.request)
-            except NoAnswer as error:
+            except TransportError as error:
                 self.findings[f"{example.request.about}: no answer: {error}"] += 1
                 continue
             got = (response.status, code_of(response))

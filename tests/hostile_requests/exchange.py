@@ -14,7 +14,7 @@ _TIMEOUT_S = 15
 _FIRST_SOURCE = int(ipaddress.IPv4Address("127.16.0.1"))
 
 
-class NoAnswer(Exception):
+class TransportError(Exception):
     """The connection ended, or 15 s passed, before a whole answer came; the message says what did."""
 
 
@@ -37,7 +37,7 @@ def exchange(url: str, source: str, request: bytes, *, head: bool = False, whole
     """Send the request to `url` from the address `source`. head: the answer has no body.
 
     whole: the request ends where it says. Then, if the connection stays open, a second request on it has to get its own
-    answer: both sides agree where the first one ended. Raises NoAnswer, also for that.
+    answer: both sides agree where the first one ended. Raises TransportError, also for that.
     """
     parts = urlsplit(url)
     assert parts.hostname is not None
@@ -51,10 +51,10 @@ def exchange(url: str, source: str, request: bytes, *, head: bool = False, whole
                 _send(connection, _SENTINEL_REQUEST)
                 second = reader.response()
                 if (second.status, second.headers.get("x-request-id")) != (200, SENTINEL):
-                    raise NoAnswer(f"the next request on the connection was answered {second}")
+                    raise TransportError(f"the next request on the connection was answered {second}")
             return response
     except OSError as error:
-        raise NoAnswer(repr(error)) from error
+        raise TransportError(repr(error)) from error
 
 
 def _send(connection: socket.socket, data: bytes) -> None:
@@ -81,7 +81,7 @@ class _Reader:
         line, *lines = text.decode("latin-1").split("\r\n")
         version, status, *_ = line.split(" ", 2)
         if version != "HTTP/1.1" or not status.isdigit():
-            raise NoAnswer(f"not a response: {line[:80]!r}")
+            raise TransportError(f"not a response: {line[:80]!r}")
         headers = {name.lower(): value.strip() for name, _, value in (header.partition(":") for header in lines)}
         code = int(status)
         bodiless = head or code < 200 or code in (204, 304)
@@ -92,7 +92,7 @@ class _Reader:
         if headers.get("transfer-encoding", "").lower() == "chunked":
             return self._chunks()
         if "content-length" not in headers:
-            raise NoAnswer(f"a response of no known length: {headers}")
+            raise TransportError(f"a response of no known length: {headers}")
         return self._take(int(headers["content-length"]))
 
     def _chunks(self) -> bytes:
@@ -114,5 +114,5 @@ class _Reader:
     def _more(self) -> None:
         data = self._connection.recv(65_536)
         if not data:
-            raise NoAnswer(f"the connection ended after {self._buffer[:200]!r}")
+            raise TransportError(f"the connection ended after {self._buffer[:200]!r}")
         self._buffer += data

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from gameday.chaos import shelf
+from gameday.experiments import catalogue
 
 ROOT = Path(__file__).parents[2]
 DOCUMENTS = [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md"))]
@@ -60,7 +60,7 @@ def test_every_task_of_make_exists(document: Path) -> None:
 
 @pytest.mark.parametrize("document", DOCUMENTS, ids=name_of)
 def test_every_experiment_exists(document: Path) -> None:
-    assert set(re.findall(r"\bEXPERIMENT=([\w-]+)", named(document))) <= set(shelf.names())
+    assert set(re.findall(r"\bEXPERIMENT=([\w-]+)", named(document))) <= set(catalogue.names())
 
 
 @pytest.mark.parametrize("document", DOCUMENTS, ids=name_of)

@@ -5,7 +5,7 @@ from typing import Any, Final
 
 import yaml  # type: ignore[import-untyped]
 
-from gameday.faults.engine import service_of
+from gameday.nemesis.engine import service_of
 from gameday.target import ROOT
 
 _UNITS: Final = {"k": 1 << 10, "m": 1 << 20, "g": 1 << 30}

@@ -11,10 +11,10 @@ from typing import Final, NamedTuple
 from embedded.control import NotRunning
 from embedded.places import state_dir
 from embedded.stack import Stack
-from gameday.faults.docker import DockerFaults
-from gameday.faults.embedded import EmbeddedFaults
-from gameday.faults.engine import Project
-from gameday.faults.fault import Faults, Refused
+from gameday.nemesis.docker import DockerFaults
+from gameday.nemesis.embedded import EmbeddedFaults
+from gameday.nemesis.engine import Project
+from gameday.nemesis.fault import Faults, Refused
 
 ROOT: Final = Path(__file__).resolve().parents[3]
 """The project's directory, where docker-compose.yml is."""

@@ -4,8 +4,8 @@ import pytest
 
 from fabricated import BEGAN, record
 from gameday.ab.measures import Moments, measure, recovery_s, share
-from gameday.load.records import Outcome, Record
-from gameday.verdict.seen import JudgedBy, Seen, see
+from gameday.verdict.observation import JudgedBy, Observation, see
+from gameday.workload.records import Outcome, Record
 
 STRUCK = BEGAN + 20
 LIFTED = STRUCK + 10
@@ -14,7 +14,7 @@ MOMENTS = Moments(BEGAN + 5, STRUCK, LIFTED, ENDED)
 A_SECOND = 20
 
 
-def run(*bad: tuple[float, float], outcome: Outcome = Outcome.FAILED, ms: float = 10.0) -> list[Seen]:
+def run(*bad: tuple[float, float], outcome: Outcome = Outcome.FAILED, ms: float = 10.0) -> list[Observation]:
     """Reads and a few carts from begin to end; reads from so many to so many seconds after the trigger are bad."""
     records: list[Record] = []
     for number in range(int(ENDED - BEGAN) * A_SECOND):
@@ -52,7 +52,7 @@ def test_recovery_needs_to_be_seen_whole() -> None:
 
 
 def test_one_failure_in_two_hundred_does_not_delay_recovery_but_two_in_a_hundred_do() -> None:
-    def failing_each(every: int) -> list[Seen]:
+    def failing_each(every: int) -> list[Observation]:
         seen = [one for one in run() if one.journey == "browse" and one.began >= LIFTED]
         return [
             one if number % every else next(iter(see([record("browse", one.began, Outcome.FAILED)], JudgedBy.FINAL)))

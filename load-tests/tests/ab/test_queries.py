@@ -2,17 +2,17 @@
 
 from gameday.ab.plan import MIX
 from gameday.ab.queries import counted
-from gameday.load.market import Market
-from gameday.load.mix import Step
-from gameday.load.schedule import Arrival, poisson
+from gameday.workload.dataset import Dataset
+from gameday.workload.mix import Step
+from gameday.workload.schedule import Arrival, poisson
 
 FRONT = Step("browse", "list", 1)
 CART = Step("cart", "add", 1)
 
 
-def market(names: int) -> Market:
+def market(names: int) -> Dataset:
     words = [f"unique{number}" for number in range(names)]
-    return Market([f"P{number}" for number in range(names)], list(range(1, names + 1)), words, [])
+    return Dataset([f"P{number}" for number in range(names)], list(range(1, names + 1)), words, [])
 
 
 def test_a_read_counts_again_when_the_same_was_asked_within_the_time() -> None:

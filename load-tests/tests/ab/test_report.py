@@ -16,9 +16,9 @@ from gameday.ab.judge import Judged, findings
 from gameday.ab.measures import Moments, measure
 from gameday.ab.plan import ABLATION, CONTROLS, OFF, ON, Case, Planned, Shape
 from gameday.ab.report import Experiment
-from gameday.load.records import Outcome
-from gameday.verdict.seen import JudgedBy, see
+from gameday.verdict.observation import JudgedBy, see
 from gameday.verdict.verdict import AuditLine, LoadFacts, result_of
+from gameday.workload.records import Outcome
 
 SHAPE = Shape(quiet_s=10, after_s=50, warm_up_s=2)
 STRUCK = BEGAN + 10

@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from gameday.ab.switches import Switches
-from gameday.faults.fault import Refused
+from gameday.nemesis.fault import Refused
 from shop_double import Asked, Double, Serve, Told
 
 

@@ -12,7 +12,7 @@ from gameday.ab.counters import read_told
 from gameday.ab.plan import PAUSED, Case, Planned, Shape
 from gameday.ab.switches import Switches
 from gameday.ab.trial import Lab
-from gameday.faults.fault import Refused
+from gameday.nemesis.fault import Refused
 from gameday.target import Target
 from holdfast.resilience.protections import ALL
 from pretend import CLEAN, PretendedFaults

@@ -3,12 +3,12 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gameday.hostile.pace import CPU_SHARE, MOST_PER_S, Pace
+from gameday.hostile.pace import CPU_SHARE, MOST_PER_S, PhaseLengths
 
 
-def settled(cost_s: float, least: int) -> Pace:
+def settled(cost_s: float, least: int) -> PhaseLengths:
     """After ten seconds in which every call cost so much."""
-    pace = Pace(least)
+    pace = PhaseLengths(least)
     for _ in range(40):
         pace.look(min(0.25, 0.25 * pace.rate * cost_s), 0.25, held_back=False)
     return pace

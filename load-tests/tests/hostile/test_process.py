@@ -10,8 +10,8 @@ from pathlib import Path
 import pytest
 
 from gameday.addresses import ATTACKERS
-from gameday.faults.fault import Refused
 from gameday.hostile.process import AttackProcess
+from gameday.nemesis.fault import Refused
 from shop_double import Asked, Serve, Told
 
 

@@ -11,17 +11,17 @@ from pathlib import Path
 from rich.console import Console
 
 from fabricated import BEGAN, Run, breaker_open, elasticsearch_killed, healthy_records, record, timeline
-from gameday.load.records import Outcome
+from gameday.monitor.samples import Breaker, Sample
 from gameday.report import series
 from gameday.report.facts import Facts
 from gameday.report.files import Report, write_report
 from gameday.report.page import Line, index
 from gameday.report.series import Band
 from gameday.report.terminal import show, show_pools
+from gameday.verdict.observation import JudgedBy, see
 from gameday.verdict.pooled import Pool
-from gameday.verdict.seen import JudgedBy, see
 from gameday.verdict.verdict import Result
-from gameday.watch.samples import Breaker, Sample
+from gameday.workload.records import Outcome
 
 FACTS = Facts(
     experiment="elasticsearch-killed", title="Elasticsearch <is> killed", description="Browsing gets old answers.",

@@ -8,21 +8,21 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from fabricated import BEGAN, record
-from gameday.load.records import Outcome
 from gameday.verdict.contained import containment
 from gameday.verdict.expect import Expect
 from gameday.verdict.figures import at_least_so_many, figures, percentile, reaches
 from gameday.verdict.judge import percent
 from gameday.verdict.objective import Away, away, recovery_s
+from gameday.verdict.observation import JudgedBy, Observation, see
 from gameday.verdict.pooled import Pool
-from gameday.verdict.seen import JudgedBy, Seen, see
+from gameday.workload.records import Outcome
 
 moments = st.lists(
     st.tuples(st.floats(0, 60), st.sampled_from(list(Outcome)), st.floats(0, 3000)), min_size=1, max_size=200
 )
 
 
-def seen(*told: tuple[float, Outcome, float]) -> list[Seen]:
+def seen(*told: tuple[float, Outcome, float]) -> list[Observation]:
     return list(see((record("browse", BEGAN + at, outcome, ms) for at, outcome, ms in told), JudgedBy.FIRST))
 
 

@@ -7,15 +7,15 @@ import pytest
 
 from fabricated import Run, change, healthy_records, timeline
 from gameday.hostile.summary import Summary
-from gameday.load.records import Outcome
+from gameday.monitor.memory import MemorySample
+from gameday.monitor.samples import Breaker, Sample
 from gameday.verdict.assess import assess
 from gameday.verdict.bars import FULL_COUNTS
 from gameday.verdict.hostile import hostile
+from gameday.verdict.observation import JudgedBy, see
 from gameday.verdict.phases import Phase, Timeline
-from gameday.verdict.seen import JudgedBy, see
 from gameday.verdict.verdict import Result, Verdict
-from gameday.watch.memory import MemorySample
-from gameday.watch.samples import Breaker, Sample
+from gameday.workload.records import Outcome
 
 MIB = 1 << 20
 STRONG = Summary(

@@ -5,12 +5,12 @@ from dataclasses import replace
 import pytest
 
 from fabricated import BEGAN, Run, breaker_open, change, elasticsearch_killed, healthy_records, record, timeline
-from gameday.chaos import shelf
-from gameday.load.records import DECLINED, Outcome, Record
+from gameday.experiments import catalogue
 from gameday.verdict.expect import Expect, Hypothesis
+from gameday.verdict.observation import JudgedBy, see
 from gameday.verdict.phases import Phase
-from gameday.verdict.seen import JudgedBy, see
 from gameday.verdict.verdict import AuditLine, LoadFacts, Result, Verdict
+from gameday.workload.records import DECLINED, Outcome, Record
 
 
 def said(verdict: Verdict) -> str:
@@ -234,7 +234,7 @@ def at_both_ports(late_until_s: float) -> list[Record]:
 
 
 def test_what_a_paused_gateway_answers_itself_has_ten_seconds_to_be_well_again() -> None:
-    hypothesis = shelf.find("gateway-1-paused").hypothesis(200)
+    hypothesis = catalogue.find("gateway-1-paused").hypothesis(200)
     soon, late = (Run(records=at_both_ports(until), hypothesis=hypothesis) for until in (5, 15))
     assert soon.verdict(JudgedBy.FINAL).result is Result.FAIL
     assert soon.verdict(JudgedBy.FINAL, "gateway-1").result is Result.PASS
@@ -247,7 +247,7 @@ def test_what_a_paused_gateway_answers_itself_has_ten_seconds_to_be_well_again()
 
 
 def test_the_other_gateway_is_judged_as_healthy_throughout() -> None:
-    hypothesis = shelf.find("gateway-1-slow").hypothesis(200)
+    hypothesis = catalogue.find("gateway-1-slow").hypothesis(200)
     records = [replace(one, gateway=1) for one in change(healthy_records(), "browse", 0, 5, Outcome.OK, ms=900)]
     findings = Run(records=records, hypothesis=hypothesis).verdict(JudgedBy.FINAL, "gateway-1").findings
     assert [finding.text.partition(":")[0] for finding in findings] == ["browse, fault"]

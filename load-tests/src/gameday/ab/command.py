@@ -11,15 +11,15 @@ from typing import Any, Final
 from rich.console import Console
 
 from gameday.ab import plan
-from gameday.ab.course import Course
 from gameday.ab.plan import FULL, PARTS, PAUSED, QUICK, Planned
+from gameday.ab.sequence import Course
 from gameday.ab.switches import Switches
 from gameday.ab.trial import Lab, arrivals
-from gameday.chaos.estimate import spoken
-from gameday.chaos.own_shop import own_shop
-from gameday.chaos.preparation import REPORTS, metrics, new_folder
-from gameday.faults.cli import Parser
-from gameday.faults.fault import Fault, Kind, Refused
+from gameday.experiments.estimate import spoken
+from gameday.experiments.preparation import REPORTS, metrics, new_folder
+from gameday.experiments.started_shop import own_shop
+from gameday.nemesis.cli import Parser
+from gameday.nemesis.fault import Fault, Kind, Refused
 from gameday.target import target
 from gameday.verdict.verdict import Result
 

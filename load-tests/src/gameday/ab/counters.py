@@ -17,7 +17,7 @@ from typing import Final
 import httpx
 import orjson
 
-from gameday.watch.background import Background
+from gameday.monitor.background import Background
 
 _EACH_S: Final = 1.0
 _WITHIN_S: Final = 10.0

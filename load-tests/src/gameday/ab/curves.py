@@ -10,7 +10,7 @@ from gameday.ab.counters import Told, grown
 from gameday.ab.plan import READS, Planned
 from gameday.report import series
 from gameday.report.series import Curve
-from gameday.verdict.seen import Seen
+from gameday.verdict.observation import Observation
 
 _STEP_S: Final = 3
 """Of what processes counted: they are asked once a second, and answer late when they are flooded."""
@@ -22,7 +22,7 @@ class Shown:
     """One run as it is drawn: its requests, what its processes counted, when its trigger began (unix seconds)."""
 
     planned: Planned
-    seen: Sequence[Seen]
+    seen: Sequence[Observation]
     told: Mapping[str, list[Told]]
     struck: float
 
@@ -35,11 +35,11 @@ class Shown:
         return int(self.planned.seconds)
 
     @property
-    def reads(self) -> Sequence[Seen]:
+    def reads(self) -> Sequence[Observation]:
         return [one for one in self.seen if one.journey == READS]
 
     @property
-    def others(self) -> Sequence[Seen]:
+    def others(self) -> Sequence[Observation]:
         return [one for one in self.seen if one.journey != READS]
 
     def since_trigger(self, curve: Curve) -> Curve:
@@ -57,7 +57,7 @@ def goodput(run: Shown) -> Curve:
     return run.since_trigger(series.a_second(run.reads, run.origin, run.seconds, series.good))
 
 
-def good_share(run: Shown, which: Callable[[Shown], Iterable[Seen]]) -> Curve:
+def good_share(run: Shown, which: Callable[[Shown], Iterable[Observation]]) -> Curve:
     """Percent of these requests that were good, over the seconds around each; NaN where there were none."""
     asked = series.a_second(which(run), run.origin, run.seconds, lambda _: True).values
     served = series.a_second(which(run), run.origin, run.seconds, series.good).values

@@ -9,7 +9,7 @@ from typing import Final
 from gameday.ab.plan import READS
 from gameday.report.series import good
 from gameday.verdict.figures import percentile
-from gameday.verdict.seen import Seen
+from gameday.verdict.observation import Observation
 
 LAST_S: Final = 30.0
 """The end of the watched time, by which a run counts as down or back."""
@@ -49,7 +49,7 @@ class Measured:
     goodput: float
 
 
-def measure(seen: Iterable[Seen], moments: Moments) -> Measured:
+def measure(seen: Iterable[Observation], moments: Moments) -> Measured:
     """The figures of one run. Raises ValueError when it holds no reads."""
     counted = [one for one in seen if moments.from_s <= one.began < moments.ended]
     reads = [one for one in counted if one.journey == READS]
@@ -70,13 +70,13 @@ def measure(seen: Iterable[Seen], moments: Moments) -> Measured:
     )
 
 
-def share(seen: Iterable[Seen]) -> float:
+def share(seen: Iterable[Observation]) -> float:
     """Of these requests, how many were good; 1 of none."""
     judged = [good(one) for one in seen]
     return sum(judged) / len(judged) if judged else 1.0
 
 
-def recovery_s(reads: Sequence[Seen], lifted: float, ended: float) -> int | None:
+def recovery_s(reads: Sequence[Observation], lifted: float, ended: float) -> int | None:
     """The first second after the trigger from which FOR_S seconds are good, seen whole; None: not seen."""
     offered: Counter[int] = Counter()
     served: Counter[int] = Counter()

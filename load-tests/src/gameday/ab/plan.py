@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final
 
-from gameday.load.mix import Step, parse
+from gameday.workload.mix import Step, parse
 from holdfast.resilience.protections import ALL, Protection
 
 MIX_TEXT: Final = "browse.search=60,browse.product=20,browse.list=5,cart=10,checkout=3,account.session=2"

@@ -6,10 +6,10 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from gameday.ab.plan import MIX, READS
-from gameday.load.looking import CALLS
-from gameday.load.market import Market, read_market
-from gameday.load.scene import Book, Scene
-from gameday.load.schedule import Arrival, poisson
+from gameday.workload.browsing import CALLS
+from gameday.workload.context import Acknowledgements, Context
+from gameday.workload.dataset import Dataset, read_dataset
+from gameday.workload.schedule import Arrival, poisson
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,13 +24,13 @@ class Repeats:
 
 def repeats(data: Path, rate: float, seconds: float, seed: int, within_s: float) -> Repeats:
     """Of the very plan that a run plays: the same seed gives the same reads. Raises UserError."""
-    market = read_market(data)
+    market = read_dataset(data)
     return counted(poisson(rate, seconds, seed, MIX), market, within_s)
 
 
-def counted(arrivals: Sequence[Arrival], market: Market, within_s: float) -> Repeats:
+def counted(arrivals: Sequence[Arrival], market: Dataset, within_s: float) -> Repeats:
     """What the reads among these arrivals ask for, in their order."""
-    scene = Scene(market, Book(None), gateways=1, came=lambda _: None)
+    scene = Context(market, Acknowledgements(None), gateways=1, came=lambda _: None)
     last: dict[str, float] = {}
     reads = lately = ever = 0
     for arrival in arrivals:

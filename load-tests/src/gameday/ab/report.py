@@ -10,7 +10,7 @@ from markupsafe import Markup
 from rich.console import Console
 from rich.table import Table
 
-from gameday.ab import charts, words
+from gameday.ab import charts, wording
 from gameday.ab.curves import Shown
 from gameday.ab.edge import Edge
 from gameday.ab.judge import Judged, of_case
@@ -59,13 +59,13 @@ def page(told: Experiment, shown: Sequence[Shown]) -> str:
     return _templates.get_template("ab.html.j2").render(
         told=told,
         result=told.result.value,
-        claims=words.claims(told.runs),
-        columns=words.COLUMNS,
-        lines=[words.cells(run) for run in told.runs],
+        claims=wording.claims(told.runs),
+        columns=wording.COLUMNS,
+        lines=[wording.cells(run) for run in told.runs],
         comparison=Markup(charts.comparison(of("off"), of("on"))),
         controls=Markup(of_group("control")),
         ablation=Markup(of_group("ablation")),
-        audits=words.audits(told.runs),
+        audits=wording.audits(told.runs),
         repeated=max((len(of_case(told.runs, name)) for name in ("off", "on")), default=0),
     )
 
@@ -73,12 +73,12 @@ def page(told: Experiment, shown: Sequence[Shown]) -> str:
 def show(console: Console, told: Experiment, folder: Path) -> None:
     """The table, and the result last, where it is read."""
     table = Table(title="Every run", title_justify="left", title_style="bold", header_style="dim", box=None)
-    for name in words.COLUMNS:
+    for name in wording.COLUMNS:
         table.add_column(name, justify="left" if name == "run" else "right", no_wrap=True)
     for run in told.runs:
-        table.add_row(*words.cells(run))
+        table.add_row(*wording.cells(run))
     console.print(table)
-    for claim in words.claims(told.runs):
+    for claim in wording.claims(told.runs):
         console.print(claim, markup=False, highlight=False)
     for finding in told.findings:
         console.print(f"  {finding.text}", style=COLOURS[told.result], markup=False)

@@ -7,7 +7,7 @@ from typing import Any, Final
 
 import httpx
 
-from gameday.faults.fault import Refused
+from gameday.nemesis.fault import Refused
 from holdfast.resilience.protections import Protection
 
 _WITHIN_S: Final = 10.0  # a gateway that has just been flooded answers late

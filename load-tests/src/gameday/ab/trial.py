@@ -14,8 +14,8 @@ import httpx
 from gameday.ab.counters import Counting
 from gameday.ab.plan import MIX_TEXT, PAUSED, Planned
 from gameday.ab.switches import Switches
-from gameday.chaos.generator import Generator, program
-from gameday.faults.fault import Fault, Kind, Refused
+from gameday.experiments.generator import Generator, program
+from gameday.nemesis.fault import Fault, Kind, Refused
 from gameday.target import Target
 from gameday.verdict.verdict import AuditLine, LoadFacts
 from holdfast.resilience.protections import ALL

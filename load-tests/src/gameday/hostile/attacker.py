@@ -18,7 +18,7 @@ from gameday.addresses import can_bind
 from gameday.hostile.attack import Attack, Call, Client
 from gameday.hostile.connection import Endpoint, Unanswered
 from gameday.hostile.honest import Honest
-from gameday.hostile.pace import Pace
+from gameday.hostile.pace import PhaseLengths
 from gameday.hostile.registry import attack_named
 from gameday.hostile.summary import WINDOW_S, Summary
 
@@ -38,7 +38,7 @@ class Attacker:
         self._gateways = gateways
         self._binds = all(can_bind(gateway.host) for gateway in gateways)
         self._due = asyncio.Semaphore(0)
-        self._pace = Pace(attack.least)
+        self._pace = PhaseLengths(attack.least)
         self._answers: Counter[str] = Counter()
         self._sent = self._busy = 0
         self._windows: list[int] = []

@@ -11,7 +11,7 @@ _STEP: Final = 2.0  # a rate at most doubles or halves from one look to the next
 _WEIGHT: Final = 0.5  # of the newest look, the older ones have the rest
 
 
-class Pace:
+class PhaseLengths:
     """Adapts the rate to what the last calls cost. `least_per_2s`: the rate never falls below this count."""
 
     def __init__(self, least_per_2s: int) -> None:

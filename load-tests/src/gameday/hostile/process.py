@@ -9,8 +9,8 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Final
 
-from gameday.faults.fault import Refused
 from gameday.hostile.summary import Summary, read_summary
+from gameday.nemesis.fault import Refused
 
 _PREPARED_WITHIN_S: Final = 300.0  # the longest makes a stream of 10,000 events
 _ENDS_WITHIN_S: Final = 15.0
@@ -18,14 +18,14 @@ _POLL_S: Final = 0.1
 
 
 class AttackProcess:
-    """Linux ends it when whoever started it ends (gameday.chaos.tied). Its files are in `folder`."""
+    """Linux ends it when whoever started it ends (gameday.experiments.parent_death). Its files are in `folder`."""
 
     def __init__(self, name: str, urls: Sequence[str], folder: Path) -> None:
         self.name = name
         self._summary = folder / "attack.json"
         self._log = folder / "attack.log"
         self._summary.unlink(missing_ok=True)
-        tied = [sys.executable, "-m", "gameday.chaos.tied", sys.executable]
+        tied = [sys.executable, "-m", "gameday.experiments.parent_death", sys.executable]
         command = [*tied, "-m", "gameday.hostile.attacker", name, ",".join(urls), str(self._summary)]
         with self._log.open("wb") as log:
             self._process = subprocess.Popen(

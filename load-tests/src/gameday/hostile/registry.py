@@ -3,7 +3,6 @@
 from collections.abc import Mapping, Sequence
 from typing import Final
 
-from gameday.faults.fault import Refused
 from gameday.hostile.attack import Attack
 from gameday.hostile.attacks import (
     anonymous_flood,
@@ -16,6 +15,7 @@ from gameday.hostile.attacks import (
     slow_bodies,
     wide_queries,
 )
+from gameday.nemesis.fault import Refused
 
 ATTACKS: Final[Sequence[Attack]] = (
     long_urls.ATTACK,

@@ -2,9 +2,9 @@
 
 from typing import Any, Final
 
-from gameday.chaos.template import action, experiment
-from gameday.faults.fault import Refused
+from gameday.experiments.template import action, experiment
 from gameday.hostile.registry import NAMES, attack_named
+from gameday.nemesis.fault import Refused
 from gameday.verdict.expect import Expect
 
 ROW: Final = "a hostile caller"

@@ -8,12 +8,12 @@ from typing import Any, Final
 import matplotlib as mpl
 from matplotlib.figure import Figure
 
+from gameday.monitor.samples import Sample
 from gameday.report import series
 from gameday.report.series import Curve
+from gameday.verdict.observation import Observation
 from gameday.verdict.phases import Phase, Timeline
-from gameday.verdict.seen import Seen
 from gameday.verdict.verdict import Row
-from gameday.watch.samples import Sample
 
 STYLE: Final[dict[Any, Any]] = {
     "svg.fonttype": "none",  # text stays text: small, sharp, and can be searched
@@ -55,7 +55,7 @@ class Panel:
     draw: Callable[[Any], None]
 
 
-def draw(seen: Sequence[Seen], samples: Sequence[Sample], timeline: Timeline, rows: Sequence[Row]) -> str:
+def draw(seen: Sequence[Observation], samples: Sequence[Sample], timeline: Timeline, rows: Sequence[Row]) -> str:
     """The plots as an `<svg>` element; "" when nothing happened."""
     if not timeline.spans:
         return ""
@@ -86,7 +86,7 @@ def svg(figure: Figure) -> str:
 
 
 def _panels(
-    seen: Sequence[Seen], samples: Sequence[Sample], rows: Sequence[Row], origin: float, seconds: int
+    seen: Sequence[Observation], samples: Sequence[Sample], rows: Sequence[Row], origin: float, seconds: int
 ) -> Sequence[Panel]:
     def panel(title: str, curves: Mapping[str, Curve], **how: Any) -> Panel:
         return Panel(title, CURVES_IN, lambda axis: _curves(axis, curves, **how))

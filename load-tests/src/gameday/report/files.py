@@ -6,12 +6,12 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
+from gameday.monitor.samples import Sample
 from gameday.report.facts import Facts
 from gameday.report.page import page
+from gameday.verdict.observation import Observation
 from gameday.verdict.phases import Timeline
-from gameday.verdict.seen import Seen
 from gameday.verdict.verdict import Verdict
-from gameday.watch.samples import Sample
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,7 +27,7 @@ class Report:
         return {**asdict(self.verdict), "facts": asdict(self.facts)}
 
 
-def write_report(folder: Path, report: Report, seen: Sequence[Seen], samples: Sequence[Sample]) -> None:
+def write_report(folder: Path, report: Report, seen: Sequence[Observation], samples: Sequence[Sample]) -> None:
     """Writes both files."""
     (folder / "verdict.json").write_text(json.dumps(report.as_json(), indent=2) + "\n")
     html = page(report.facts, report.verdict, report.timeline, seen, samples)

@@ -6,15 +6,15 @@ from dataclasses import asdict, dataclass
 from jinja2 import ChoiceLoader, Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
-from gameday.report import words
+from gameday.monitor.samples import Sample
+from gameday.report import cells
 from gameday.report.charts import draw
 from gameday.report.facts import Facts
 from gameday.verdict.judge import percent
+from gameday.verdict.observation import Observation
 from gameday.verdict.phases import Timeline
 from gameday.verdict.pooled import Pool
-from gameday.verdict.seen import Seen
 from gameday.verdict.verdict import Result, Verdict
-from gameday.watch.samples import Sample
 
 
 def templates(*packages: str) -> Environment:
@@ -43,17 +43,19 @@ class Line:
     link: str
 
 
-def page(facts: Facts, verdict: Verdict, timeline: Timeline, seen: Sequence[Seen], samples: Sequence[Sample]) -> str:
+def page(
+    facts: Facts, verdict: Verdict, timeline: Timeline, seen: Sequence[Observation], samples: Sequence[Sample]
+) -> str:
     """One run as HTML."""
     return _templates.get_template("run.html.j2").render(
         facts=asdict(facts),
         result=verdict.result.value,
         findings=[finding.text for finding in verdict.findings],
-        remarks=words.remarks(verdict, timeline),
-        row_columns=words.ROW_COLUMNS,
-        rows=words.row_cells(verdict.rows),
-        affected_columns=words.AFFECTED_COLUMNS,
-        affected=words.affected_cells(verdict.rows),
+        remarks=cells.remarks(verdict, timeline),
+        row_columns=cells.ROW_COLUMNS,
+        rows=cells.row_cells(verdict.rows),
+        affected_columns=cells.AFFECTED_COLUMNS,
+        affected=cells.affected_cells(verdict.rows),
         audit=verdict.audit,
         plots=Markup(draw(seen, samples, timeline, verdict.rows)),
     )

@@ -7,10 +7,10 @@ from dataclasses import dataclass
 from itertools import pairwise
 from typing import Final
 
-from gameday.load.records import Outcome
+from gameday.monitor.samples import Breaker, Sample
 from gameday.verdict.figures import percentile
-from gameday.verdict.seen import Seen
-from gameday.watch.samples import Breaker, Sample
+from gameday.verdict.observation import Observation
+from gameday.workload.records import Outcome
 
 CLIENT_DEADLINE_MS: Final = 2000.0
 """What comes later nobody waits for: it is no good throughput."""
@@ -34,18 +34,18 @@ class Band:
     state: str
 
 
-def a_second(seen: Iterable[Seen], origin: float, seconds: int, counts: Callable[[Seen], bool]) -> Curve:
+def a_second(seen: Iterable[Observation], origin: float, seconds: int, counts: Callable[[Observation], bool]) -> Curve:
     """How many requests of each second count."""
     found = Counter(math.floor(one.began - origin) for one in seen if counts(one))
     return Curve(range(seconds), [float(found[second]) for second in range(seconds)])
 
 
-def good(one: Seen) -> bool:
+def good(one: Observation) -> bool:
     """Served while somebody waited for it."""
     return one.outcome in _GOOD and one.ms <= CLIENT_DEADLINE_MS
 
 
-def latency(seen: Iterable[Seen], origin: float, seconds: int, percent: float) -> Curve:
+def latency(seen: Iterable[Observation], origin: float, seconds: int, percent: float) -> Curve:
     """A percentile of each second's requests, in milliseconds from their intended start."""
     took: dict[int, list[float]] = defaultdict(list)
     for one in seen:
@@ -54,7 +54,7 @@ def latency(seen: Iterable[Seen], origin: float, seconds: int, percent: float) -
     return Curve(range(seconds), values)
 
 
-def client_attempts(seen: Iterable[Seen], origin: float, seconds: int) -> Curve:
+def client_attempts(seen: Iterable[Observation], origin: float, seconds: int) -> Curve:
     """HTTP calls a logical request."""
     made: dict[int, list[int]] = defaultdict(list)
     for one in seen:
@@ -111,7 +111,7 @@ def _labels(name: str) -> Mapping[str, str]:
     return {key: value.strip('"') for key, _, value in pairs}
 
 
-def reasons(seen: Iterable[Seen], origin: float, seconds: int) -> Mapping[str, Curve]:
+def reasons(seen: Iterable[Observation], origin: float, seconds: int) -> Mapping[str, Curve]:
     """What was not served a second, by problem code; the most frequent first.
 
     The code is the last answer's: what was served when it was repeated has none.

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from rich.console import Console
 from rich.table import Table
 
-from gameday.report import words
+from gameday.report import cells
 from gameday.report.files import Report
 from gameday.verdict.judge import percent
 from gameday.verdict.pooled import Pool
@@ -27,14 +27,14 @@ def terminal() -> Console:
 def show(console: Console, report: Report) -> None:
     """All of one run; the result comes last, where it is read."""
     verdict = report.verdict
-    cells = [[*line[:1], *line[2:]] for line in words.row_cells(verdict.rows)]
-    _table(console, report.facts.title, [name for name in words.ROW_COLUMNS if name != "promise"], cells)
-    if affected := words.affected_cells(verdict.rows):
-        _table(console, "Those who need the part", words.AFFECTED_COLUMNS, affected)
+    lines = [[*line[:1], *line[2:]] for line in cells.row_cells(verdict.rows)]
+    _table(console, report.facts.title, [name for name in cells.ROW_COLUMNS if name != "promise"], lines)
+    if affected := cells.affected_cells(verdict.rows):
+        _table(console, "Those who need the part", cells.AFFECTED_COLUMNS, affected)
     if verdict.audit:
         lines = [[one.claim, f"{one.looked_at:,}", f"{one.differences:,}"] for one in verdict.audit]
         _table(console, "Audit", ("claim", "looked at", "differences"), lines)
-    for remark in words.remarks(verdict, report.timeline):
+    for remark in cells.remarks(verdict, report.timeline):
         console.print(remark, markup=False)
     for finding in verdict.findings:
         console.print(f"  {finding.text}", style=COLOURS[verdict.result], markup=False)

@@ -2,20 +2,20 @@
 
 from collections.abc import Iterable, Mapping, Sequence
 
+from gameday.monitor.samples import Sample
 from gameday.verdict import judge
 from gameday.verdict.breakers import opening
 from gameday.verdict.expect import Hypothesis
 from gameday.verdict.hostile import hostile_findings
+from gameday.verdict.observation import Observation
 from gameday.verdict.overload import overload, overload_findings
 from gameday.verdict.phases import Phase, Timeline
 from gameday.verdict.rows import rows
-from gameday.verdict.seen import Seen
 from gameday.verdict.verdict import AuditLine, Finding, Hostile, LoadFacts, Verdict, result_of
-from gameday.watch.samples import Sample
 
 
 def assess(
-    seen: Sequence[Seen],
+    seen: Sequence[Observation],
     samples: Sequence[Sample],
     timeline: Timeline,
     hypothesis: Hypothesis,

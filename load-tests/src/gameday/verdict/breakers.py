@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final
 
-from gameday.watch.samples import Sample
+from gameday.monitor.samples import Sample
 
 BOARD_S: Final = 1.0
 """A gateway tells its own breakers at once, those of others as its status board heard of them up to a second ago."""

@@ -5,11 +5,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final
 
-from gameday.load.records import Outcome
 from gameday.verdict.bars import CONTAINED_P99_MS, FULL_COUNTS, P99_SHARE
 from gameday.verdict.expect import Expect
 from gameday.verdict.figures import percentile, reaches
-from gameday.verdict.seen import Seen
+from gameday.verdict.observation import Observation
+from gameday.workload.records import Outcome
 
 STEP_S: Final = 0.5
 
@@ -31,7 +31,7 @@ class Containment:
     answers: int
 
 
-def containment(seen: Sequence[Seen], expect: Expect, struck_at: float, lasted_s: float) -> Containment:
+def containment(seen: Sequence[Observation], expect: Expect, struck_at: float, lasted_s: float) -> Containment:
     """Looks at the requests of one row in the fault phase; its fault struck at `struck_at` (unix seconds)."""
     quick_after_s = _quick_after_s(seen, struck_at, lasted_s)
     turn = struck_at + (lasted_s if quick_after_s is None else quick_after_s)
@@ -47,7 +47,7 @@ def containment(seen: Sequence[Seen], expect: Expect, struck_at: float, lasted_s
     )
 
 
-def _quick_after_s(seen: Sequence[Seen], struck_at: float, lasted_s: float) -> float | None:
+def _quick_after_s(seen: Sequence[Observation], struck_at: float, lasted_s: float) -> float | None:
     """The first step from which, up to the end, 99 % of the less-than-usual answers and failures were within the bar.
 
     Counted backwards, so that each request is looked at once.
@@ -65,5 +65,5 @@ def _quick_after_s(seen: Sequence[Seen], struck_at: float, lasted_s: float) -> f
     return found
 
 
-def _less_than_usual(one: Seen) -> bool:
+def _less_than_usual(one: Observation) -> bool:
     return one.outcome not in (Outcome.OK, Outcome.REFUSED) or one.served_from == "write-model"

@@ -5,8 +5,8 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Final
 
-from gameday.load.records import Outcome
 from gameday.verdict.bars import P99_NEVER_STRICTER_MS
+from gameday.workload.records import Outcome
 
 
 class Expect(StrEnum):

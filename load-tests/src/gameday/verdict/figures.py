@@ -6,9 +6,9 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Final
 
-from gameday.load.records import DECLINED, Outcome
 from gameday.verdict.bars import CONFIDENCE
-from gameday.verdict.seen import Seen
+from gameday.verdict.observation import Observation
+from gameday.workload.records import DECLINED, Outcome
 
 _P99: Final = 99
 
@@ -32,7 +32,7 @@ class Figures:
     max_ms: float = 0.0
 
 
-def figures(seen: Iterable[Seen]) -> Figures:
+def figures(seen: Iterable[Observation]) -> Figures:
     """The figures of these requests."""
     all_seen = list(seen)
     counts = Counter(one.outcome for one in all_seen)

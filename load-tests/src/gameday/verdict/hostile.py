@@ -3,11 +3,11 @@
 from collections.abc import Iterator, Mapping, Sequence
 
 from gameday.hostile.summary import Summary
+from gameday.monitor.memory import MemorySample
+from gameday.monitor.samples import Sample
 from gameday.verdict import bars
 from gameday.verdict.phases import Phase, Timeline
 from gameday.verdict.verdict import Finding, Hostile, MemoryPeak, Weight
-from gameday.watch.memory import MemorySample
-from gameday.watch.samples import Sample
 
 
 def hostile(

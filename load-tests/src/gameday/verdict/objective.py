@@ -6,7 +6,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from gameday.verdict.bars import GOODPUT_FOR_S, GOODPUT_SHARE
-from gameday.verdict.seen import Seen
+from gameday.verdict.observation import Observation
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,7 +20,7 @@ class Away:
 class Goodput:
     """Requests and good ones of each second, counted from `origin` (unix seconds)."""
 
-    def __init__(self, seen: Iterable[Seen], origin: float) -> None:
+    def __init__(self, seen: Iterable[Observation], origin: float) -> None:
         self._origin = origin
         self._all: Counter[int] = Counter()
         self._good: Counter[int] = Counter()
@@ -49,13 +49,13 @@ class Goodput:
         return sum(self._good[one] for one in window) / asked
 
 
-def recovery_s(seen: Iterable[Seen], healed_at: float) -> int | None:
+def recovery_s(seen: Iterable[Observation], healed_at: float) -> int | None:
     """The first second after the fault's end after which all is well for GOODPUT_FOR_S seconds; None: not seen."""
     goodput = Goodput((one for one in seen if one.began >= healed_at), healed_at)
     return next((second for second in range(goodput.last + 1) if goodput.healthy_from(second)), None)
 
 
-def away(seen: Iterable[Seen], origin: float) -> Sequence[Away]:
+def away(seen: Iterable[Observation], origin: float) -> Sequence[Away]:
     """Every stretch outside the objective: from a bad second to the first after which all is well again.
 
     One bad second of a row with few requests is one request; it counts when the window after it is not well either.

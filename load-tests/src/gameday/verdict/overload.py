@@ -4,9 +4,9 @@ from collections import defaultdict
 from collections.abc import Iterator, Sequence
 
 from gameday.verdict import bars
+from gameday.verdict.observation import Observation
 from gameday.verdict.phases import Phase, Span
 from gameday.verdict.rows import ORDER
-from gameday.verdict.seen import Seen
 from gameday.verdict.verdict import Finding, Overload, Weight
 
 MOST_IMPORTANT = ORDER[0]
@@ -14,7 +14,7 @@ _NEED_NOBODY = frozenset({"account"})
 """Mostly guests' sessions, which the gateway makes alone: what they need does not run short."""
 
 
-def overload(seen: Sequence[Seen], span: Span, bar_per_s: float) -> Overload:
+def overload(seen: Sequence[Observation], span: Span, bar_per_s: float) -> Overload:
     """What was served of the requests that began in this span, and of those who were told to come back, and in it did.
 
     A late answer counts as failed already. The shares are of what was served at once.

@@ -8,17 +8,17 @@ from gameday.verdict.contained import containment
 from gameday.verdict.expect import Hypothesis
 from gameday.verdict.figures import Figures, figures
 from gameday.verdict.objective import away, recovery_s
+from gameday.verdict.observation import Observation
 from gameday.verdict.phases import Phase, Timeline
-from gameday.verdict.seen import Seen
 from gameday.verdict.verdict import Row
 
 ORDER = ("checkout", "cancel", "orders", "cart", "browse", "recommendations", "account")
 """The journeys, the most important first."""
 
 
-def rows(seen: Sequence[Seen], timeline: Timeline, hypothesis: Hypothesis) -> Sequence[Row]:
+def rows(seen: Sequence[Observation], timeline: Timeline, hypothesis: Hypothesis) -> Sequence[Row]:
     """One row for each journey, or call named by the hypothesis, that was asked for, in ORDER."""
-    by_row: dict[str, list[Seen]] = defaultdict(list)
+    by_row: dict[str, list[Observation]] = defaultdict(list)
     for one in seen:
         by_row[hypothesis.row_of(one.journey, one.call)].append(one)
     return [_row(name, by_row[name], timeline, hypothesis) for name in sorted(by_row, key=_place)]
@@ -33,9 +33,9 @@ def _place(row: str) -> tuple[int, str]:
     return (ORDER.index(journey) if journey in ORDER else len(ORDER), row)
 
 
-def _row(name: str, seen: Sequence[Seen], timeline: Timeline, hypothesis: Hypothesis) -> Row:
+def _row(name: str, seen: Sequence[Observation], timeline: Timeline, hypothesis: Hypothesis) -> Row:
     expect, p99_floor_ms = hypothesis.of(name), hypothesis.p99_floor_ms
-    by_phase: dict[Phase, list[Seen]] = {span.phase: [] for span in timeline.spans}
+    by_phase: dict[Phase, list[Observation]] = {span.phase: [] for span in timeline.spans}
     for one in seen:
         phase = timeline.phase_of(one.began, one.ended)
         if phase is not None:
