@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
-from holdfast.contracts.http import PRODUCT_ID_PATTERN, CartItem, NewProduct
+from holdfast.contracts.fields import PRODUCT_ID_PATTERN
 from holdfast.contracts.inputs import (
     MAX_DEPTH,
     MAX_MEMBERS,
@@ -22,6 +22,7 @@ from holdfast.contracts.inputs import (
     require_plain_json,
     wants_no_cache,
 )
+from holdfast.contracts.requests import CartItem, NewProduct
 
 A_LONG_HEADER = 30_000
 ONE_CALL_S = 0.05

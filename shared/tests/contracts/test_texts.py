@@ -5,7 +5,7 @@ import unicodedata
 import pytest
 from pydantic import TypeAdapter, ValidationError
 
-from holdfast.contracts import http
+from holdfast.contracts import fields, requests
 from holdfast.contracts.texts import (
     COUNTRIES,
     country,
@@ -16,7 +16,7 @@ from holdfast.contracts.texts import (
     visible_text,
 )
 
-NAME = TypeAdapter(http.Text200)
+NAME = TypeAdapter(fields.Text200)
 
 
 @pytest.mark.parametrize(
@@ -118,7 +118,7 @@ def test_a_password_is_the_same_however_its_letters_are_composed() -> None:
     assert password_forms("pass wörd") == ("pass wörd",)
     assert password_forms("pass wo\u0308rd") == ("pass wörd", "pass wo\u0308rd")
     new = {"email": "a@example.com", "password": "pass wo\u0308rd long", "name": "A"}
-    assert http.NewCustomer.model_validate(new).password == "pass wörd long"
+    assert requests.NewCustomer.model_validate(new).password == "pass wörd long"
 
 
 @pytest.mark.parametrize("code", ["ZZ", "UK", "EU", "XK", "AA", "QM", "XX", "gb", "GBR", "", "G B"])

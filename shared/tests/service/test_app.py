@@ -9,7 +9,7 @@ import httpx
 import pytest
 from fastapi import APIRouter, Depends
 
-from holdfast.contracts.http import CartItem
+from holdfast.contracts.requests import CartItem
 from holdfast.resilience.errors import BulkheadFull, DependencyUnavailable
 from holdfast.service.app import create_app
 from holdfast.service.auth import admin_caller, any_caller

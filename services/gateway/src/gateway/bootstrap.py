@@ -34,7 +34,7 @@ from gateway.sessions import Sessions
 from gateway.settings import GatewaySettings, parse_status_urls
 from gateway.switches import GET_PROTECTIONS, PUT_PROTECTIONS, Switches
 from gateway.warming import warm
-from holdfast.contracts.http import NewSession
+from holdfast.contracts.requests import NewSession
 from holdfast.resilience.admission import Admission
 from holdfast.resilience.cache import Cache
 from holdfast.resilience.client import OutboundClient

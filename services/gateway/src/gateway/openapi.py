@@ -25,7 +25,7 @@ from gateway.documented import (
     shared_responses,
 )
 from gateway.routing import Route
-from holdfast.contracts.http import ProblemBody
+from holdfast.contracts.schemas import ProblemBody
 
 _ABOUT: Final = (
     "The public API of Holdfast, an event-sourced shop of microservices that contains the failure of any of its parts. "

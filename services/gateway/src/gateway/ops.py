@@ -10,8 +10,8 @@ from pydantic import AwareDatetime, Field
 from gateway.board import Seen, StatusBoard
 from gateway.call import Call
 from gateway.routing import ADMINS, ANYONE, READ, Route
-from holdfast.contracts.http import Answer
 from holdfast.contracts.messages import rfc3339
+from holdfast.contracts.schemas import Schema
 from holdfast.resilience.admission import Admission
 from holdfast.resilience.dependencies import Dependencies
 from holdfast.resilience.protections import PROTECTIONS
@@ -20,7 +20,7 @@ from holdfast.service.responses import json_response
 SERVICE: Final = "gateway"
 
 
-class ServiceState(Answer):
+class ServiceState(Schema):
     name: str
     replica: str
     state: str = Field(description="up, degraded (a dependency is away) or down (it does not answer)")
@@ -28,7 +28,7 @@ class ServiceState(Answer):
     protections_off: list[str] | None = Field(description="which protections are switched off in it; null: not known")
 
 
-class DependencyState(Answer):
+class DependencyState(Schema):
     """One breaker: of a replica, of a store, or of a group of routes (only while it is not closed)."""
 
     from_: str = Field(alias="from")
@@ -42,17 +42,17 @@ class DependencyState(Answer):
     p99_ms: float | None
 
 
-class OutboxState(Answer):
+class OutboxState(Schema):
     pending: int | None
     oldest_s: float | None
 
 
-class ProjectionState(Answer):
+class ProjectionState(Schema):
     lag_events: int | None
     as_of: str | None
 
 
-class Shed(Answer):
+class Shed(Schema):
     """How many calls of each priority were turned away since the start."""
 
     checkout: int
@@ -62,7 +62,7 @@ class Shed(Answer):
     anonymous: int = Field(description="calls without a token, whatever they ask")
 
 
-class SheddingState(Answer):
+class SheddingState(Schema):
     """What this gateway takes on at once. Each replica has its own."""
 
     replica: str
@@ -72,7 +72,7 @@ class SheddingState(Answer):
     shed: Shed
 
 
-class OpsStatus(Answer):
+class OpsStatus(Schema):
     """`outbox` and `projection` are null while the relay and the projector do not answer."""
 
     as_of: AwareDatetime
@@ -140,7 +140,7 @@ def _service(name: str, replica: str, state: str, since: str, off: Sequence[str]
     return {"name": name, "replica": replica, "state": state, "since": since, "protections_off": off}
 
 
-def _as_told(told: Mapping[str, Any] | None, model: type[Answer]) -> dict[str, Any] | None:
+def _as_told(told: Mapping[str, Any] | None, model: type[Schema]) -> dict[str, Any] | None:
     """The model's members out of what a process told, so that an odd one cannot break the answer's shape."""
     if told is None:
         return None

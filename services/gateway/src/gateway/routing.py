@@ -11,7 +11,7 @@ from typing import Final, Literal
 
 from pydantic import BaseModel
 
-from holdfast.contracts import http
+from holdfast.contracts import fields
 from holdfast.contracts.query_parameters import NoParameters, Parameters
 from holdfast.resilience import settings as start
 from holdfast.resilience.admission import Priority
@@ -150,13 +150,13 @@ class PathPart:
         return re.fullmatch(self.pattern, value) is not None
 
 
-_ANY_CASE_UUID: Final = http.UUID_PATTERN.replace("a-f", "a-fA-F")
+_ANY_CASE_UUID: Final = fields.UUID_PATTERN.replace("a-f", "a-fA-F")
 _PRODUCT_STREAM: Final = r"product-[A-Za-z0-9._-]{1,40}"
 PARTS: Final[Mapping[str, PathPart]] = {
-    "product_id": PathPart(http.PRODUCT_ID_PATTERN, "product-unknown", "compared exactly as written"),
+    "product_id": PathPart(fields.PRODUCT_ID_PATTERN, "product-unknown", "compared exactly as written"),
     "order_id": PathPart(_ANY_CASE_UUID, "order-unknown", "a UUID"),
     "stream_id": PathPart(
-        f"^((cart|order|customer)-{http.UUID_PATTERN.strip('^$')}|{_PRODUCT_STREAM})$",
+        f"^((cart|order|customer)-{fields.UUID_PATTERN.strip('^$')}|{_PRODUCT_STREAM})$",
         "stream-unknown",
         "kind and id of an aggregate: `cart-…`, `order-…`, `product-…` or `customer-…`",
     ),

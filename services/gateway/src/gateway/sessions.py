@@ -14,8 +14,8 @@ from gateway.answers import failure_of, passed_through
 from gateway.call import Call
 from gateway.forwarding import Forwarder
 from gateway.http.service_places import ServicePlaces
-from holdfast.contracts.http import NewSession
 from holdfast.contracts.messages import rfc3339
+from holdfast.contracts.requests import NewSession
 from holdfast.resilience.wire import Answer
 from holdfast.service.problems import Problem
 from holdfast.service.responses import json_response

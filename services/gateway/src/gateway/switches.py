@@ -12,7 +12,8 @@ from pydantic import BaseModel, Field
 from gateway.board import Process, StatusBoard
 from gateway.call import Call
 from gateway.routing import ADMINS, ANYONE, Budget, Route
-from holdfast.contracts.http import Answer, ProtectionsWanted
+from holdfast.contracts.requests import ProtectionsWanted
+from holdfast.contracts.schemas import Schema
 from holdfast.resilience.deadline import Deadline
 from holdfast.resilience.errors import DeadlineExceeded
 from holdfast.resilience.policy import CallPolicy
@@ -29,18 +30,18 @@ MAX_ANSWER_BYTES: Final = 64 * 1024
 _BUDGET: Final = Budget(1.5, CallPolicy(attempt_timeout_s=LIMIT_S, retry=False))
 
 
-class ProcessProtections(Answer):
+class ProcessProtections(Schema):
     name: str
     replica: str
     off: list[Protection]
 
 
-class Unreached(Answer):
+class Unreached(Schema):
     name: str
     replica: str
 
 
-class OpsProtections(Answer):
+class OpsProtections(Schema):
     """What each process has now. One that could not be asked keeps what it had; one that starts has its settings'."""
 
     processes: list[ProcessProtections]

@@ -18,7 +18,7 @@ from uuid import UUID
 
 import orjson
 
-from holdfast.contracts.http import MAX_UNIT_AMOUNT, PRODUCT_ID_PATTERN
+from holdfast.contracts.fields import MAX_UNIT_AMOUNT, PRODUCT_ID_PATTERN
 from holdfast.contracts.inputs import CONTROL_CHARACTER
 from holdfast.contracts.messages import rfc3339
 

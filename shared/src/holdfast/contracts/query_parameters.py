@@ -23,7 +23,7 @@ from pydantic import (
 )
 
 from holdfast.contracts.cursors import MAX_LENGTH as MAX_CURSOR_LENGTH
-from holdfast.contracts.http import OrderStatus
+from holdfast.contracts.fields import OrderStatus
 from holdfast.contracts.inputs import CONTROL_CHARACTER, InputInvalid
 
 MAX_PARAMETERS: Final = 32

@@ -10,7 +10,7 @@ from typing import Final
 from fastapi import APIRouter, Depends, Request
 from fastapi.responses import Response
 
-from holdfast.contracts.http import ProtectionsWanted
+from holdfast.contracts.requests import ProtectionsWanted
 from holdfast.resilience.protections import PROTECTIONS
 from holdfast.service.auth import admin_caller
 from holdfast.service.context import current

@@ -9,7 +9,7 @@ import orjson
 from elasticsearch import ApiError, AsyncElasticsearch, NotFoundError, TransportError
 
 from holdfast.contracts.documents import alias
-from holdfast.contracts.http import UUID_PATTERN
+from holdfast.contracts.fields import UUID_PATTERN
 from holdfast.messaging import partition_of
 from holdfast.service.settings import read
 from holdfast_tools.command_line import UserError, parser, run

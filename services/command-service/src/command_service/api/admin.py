@@ -11,7 +11,7 @@ from command_service.handlers.products import change_product
 from command_service.handlers.requests import CommandRequest
 from command_service.handlers.shipping import ship_order
 from command_service.parts import Parts
-from holdfast.contracts.http import NewProduct, PriceChange, Shipment, StockChange
+from holdfast.contracts.requests import NewProduct, PriceChange, Shipment, StockChange
 
 router = APIRouter()
 

@@ -11,7 +11,7 @@ from command_service.domain.values import ProductId
 from command_service.handlers.carts import change_cart
 from command_service.handlers.requests import CommandRequest
 from command_service.parts import Parts
-from holdfast.contracts.http import CartItem, CartQuantity
+from holdfast.contracts.requests import CartItem, CartQuantity
 
 
 class _AnyText(PathConvertor):

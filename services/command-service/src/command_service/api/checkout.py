@@ -9,7 +9,7 @@ from command_service.api.answers import command_answer
 from command_service.api.requests import AnyCommand, FromParts
 from command_service.domain.values import Address
 from command_service.handlers.checkout import CheckedOut, CheckoutCommand, check_out
-from holdfast.contracts import http
+from holdfast.contracts import requests
 from holdfast.contracts.consistency import HEADER, encode_consistency
 from holdfast.service.problems import Problem
 
@@ -18,14 +18,14 @@ _STATUS = {"paid": 201, "awaiting_payment": 202, "cancelled": 202}
 
 
 @router.post("/api/checkout")
-async def checkout(body: http.Checkout, request: AnyCommand, parts: FromParts) -> Response:
+async def checkout(body: requests.Checkout, request: AnyCommand, parts: FromParts) -> Response:
     if request.key is None:
         raise Problem(400, "idempotency-key-missing", "a checkout needs an Idempotency-Key, so that it can be repeated")
     command = CheckoutCommand(body.payment_token, address_of(body.shipping_address), body.expected_total_amount)
     return _answer(await check_out(parts, request, request.key, command))
 
 
-def address_of(address: http.Address | None) -> Address | None:
+def address_of(address: requests.Address | None) -> Address | None:
     """A request's address as the domain's."""
     if address is None:
         return None

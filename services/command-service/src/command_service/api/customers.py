@@ -19,7 +19,7 @@ from command_service.codec import CUSTOMER
 from command_service.domain.values import CustomerId
 from command_service.handlers.customers import Registration, register, update_profile
 from command_service.handlers.revocations import change_password
-from holdfast.contracts import http
+from holdfast.contracts import requests
 from holdfast.contracts.texts import normal_email
 from holdfast.eventstore import CommandKey, fingerprint, scoped_key
 from holdfast.service.auth import caller_or_ended
@@ -33,7 +33,7 @@ MaybeCaller = Annotated[Caller | None, Depends(caller_or_ended)]
 
 @router.post("/api/customers")
 async def register_customer(
-    body: http.NewCustomer, request: Request, caller: MaybeCaller, parts: FromParts
+    body: requests.NewCustomer, request: Request, caller: MaybeCaller, parts: FromParts
 ) -> Response:
     keys = _keys(idempotency_key(request), body, caller)
     registration = Registration(
@@ -53,7 +53,7 @@ async def register_customer(
     return command_answer(content, versions, status=201, replayed=done.replayed)
 
 
-def _keys(given: str | None, body: http.NewCustomer, caller: Caller | None) -> list[CommandKey]:
+def _keys(given: str | None, body: requests.NewCustomer, caller: Caller | None) -> list[CommandKey]:
     """Scoped by the e-mail, for there may be no caller yet, and by the caller, so that it binds no other command of
     theirs. The password is no part of what was asked (CORRECTNESS 4).
     """
@@ -68,7 +68,7 @@ def _keys(given: str | None, body: http.NewCustomer, caller: Caller | None) -> l
 
 @router.put("/api/profile/password")
 async def change_own_password(
-    body: http.PasswordChange, request: Request, caller: RegisteredCaller, parts: FromParts
+    body: requests.PasswordChange, request: Request, caller: RegisteredCaller, parts: FromParts
 ) -> Response:
     source = source_of(request, caller)
     await change_password(parts, caller, body.password, body.new_password, source, current().deadline)
@@ -76,6 +76,6 @@ async def change_own_password(
 
 
 @router.put("/api/profile")
-async def change_profile(body: http.ProfileChange, request: RegisteredCommand, parts: FromParts) -> Response:
+async def change_profile(body: requests.ProfileChange, request: RegisteredCommand, parts: FromParts) -> Response:
     done = await update_profile(parts, request, body.name, body.email, address_of(body.address))
     return done_answer(done, {"customer_id": request.subject})

@@ -17,7 +17,7 @@ from command_service.domain.values import OrderId, ProductId
 from command_service.handlers.requests import CommandRequest, Refused, utc_now
 from command_service.parts import Parts
 from holdfast.contracts.consistency import decode_consistency
-from holdfast.contracts.http import PRODUCT_ID_PATTERN, UUID_PATTERN
+from holdfast.contracts.fields import PRODUCT_ID_PATTERN, UUID_PATTERN
 from holdfast.contracts.inputs import parse_idempotency_key, parse_if_match
 from holdfast.contracts.query_parameters import Parameters, parse_query
 from holdfast.eventstore import CommandKey, Metadata, fingerprint, scoped_key

@@ -9,7 +9,7 @@ from command_service.codec import CART
 from command_service.domain.values import CustomerId
 from command_service.handlers.revocations import sign_out
 from command_service.handlers.sessions import SignIn, sign_in
-from holdfast.contracts import http
+from holdfast.contracts import requests
 from holdfast.service.auth import optional_caller
 from holdfast.service.context import current
 from holdfast.service.problems import Problem
@@ -19,7 +19,7 @@ router = APIRouter()
 
 
 @router.post("/api/sessions")
-async def start_session(body: http.NewSession, request: Request, parts: FromParts) -> Response:
+async def start_session(body: requests.NewSession, request: Request, parts: FromParts) -> Response:
     if body.email is None or body.password is None:
         missing = [(f"/{name}", "Field required") for name in ("email", "password") if getattr(body, name) is None]
         raise Problem(422, "invalid", "signing in needs an e-mail and a password", errors=missing)

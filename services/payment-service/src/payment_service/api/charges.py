@@ -9,7 +9,7 @@ from fastapi import APIRouter, Path, Query
 from fastapi.responses import Response
 from pydantic import Field
 
-from holdfast.contracts import http
+from holdfast.contracts import fields, requests
 from holdfast.resilience.errors import DeadlineExceeded
 from holdfast.service.context import current
 from holdfast.service.problems import Problem
@@ -24,18 +24,18 @@ _ANSWER_SHARE_S = 0.03
 # And the answer comes within 400 ms, whatever time a caller has: part of the protocol (CORRECTNESS 8).
 TOTAL_S: Final = 0.4
 
-OrderId = Annotated[str, Path(pattern=http.UUID_PATTERN)]
+OrderId = Annotated[str, Path(pattern=fields.UUID_PATTERN)]
 
 
-class ChargeRequest(http.Request):
+class ChargeRequest(requests.Request):
     """`amount` in the currency's smallest unit."""
 
     amount: Annotated[int, Field(ge=1, le=2**53)]
     currency: Annotated[str, Field(pattern="^[A-Z]{3}$")]
-    payment_token: http.Text200
+    payment_token: fields.Text200
 
 
-class VoidRequest(http.Request):
+class VoidRequest(requests.Request):
     """Nothing: what is to be voided is the order's charge."""
 
 

@@ -8,7 +8,7 @@ from fastapi.responses import Response
 from pydantic import Field
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from holdfast.contracts import http
+from holdfast.contracts import requests
 from holdfast.service.problems import Problem, problem_response
 from holdfast.service.responses import json_response
 from payment_service.faults import Faults, InjectedError, Knob
@@ -18,7 +18,7 @@ Percent = Annotated[float, Field(gt=0, le=100, allow_inf_nan=False)]
 ExpiresInS = Annotated[float, Field(gt=0, le=3600, allow_inf_nan=False)]
 
 
-class FaultRequest(http.Request):
+class FaultRequest(requests.Request):
     """`percent` of the calls are hit for `expires_in_s` seconds. Whole numbers are welcome too."""
 
     percent: Percent = 100.0
@@ -31,7 +31,7 @@ class LatencyRequest(FaultRequest):
     value: Annotated[int, Field(ge=1, le=60_000)]
 
 
-class FaultsRequest(http.Request):
+class FaultsRequest(requests.Request):
     """Every knob; one that is absent is lifted."""
 
     latency_ms: LatencyRequest | None = None

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from typing import Any, Final
 
 from holdfast.contracts.carts import cart_line
-from holdfast.contracts.http import CURRENCY
+from holdfast.contracts.fields import CURRENCY
 from holdfast.resilience.deadline import Deadline
 from query_service.adapters.elasticsearch import ReadIndex
 from query_service.queries.pages import Json

@@ -7,7 +7,7 @@ from typing import Any, Final
 from uuid import UUID
 
 from holdfast.contracts.cursors import ORDERS, decode_cursor, decode_order_cursor, encode_order_cursor
-from holdfast.contracts.http import UUID_PATTERN, OrderStatus
+from holdfast.contracts.fields import UUID_PATTERN, OrderStatus
 from holdfast.contracts.messages import rfc3339
 from holdfast.resilience.deadline import Deadline
 from query_service.adapters.elasticsearch import ReadIndex

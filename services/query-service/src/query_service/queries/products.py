@@ -5,7 +5,7 @@ from collections.abc import Awaitable
 from typing import Any, Final, TypeVar
 
 from holdfast.contracts.cursors import CursorInvalid, decode_cursor
-from holdfast.contracts.http import PRODUCT_ID_PATTERN
+from holdfast.contracts.fields import PRODUCT_ID_PATTERN
 from holdfast.resilience.deadline import Deadline
 from query_service.adapters.elasticsearch import ReadIndex
 from query_service.kept import KeptAnswers

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
 from typing import Any, Final
 
-from holdfast.contracts.http import CURRENCY
+from holdfast.contracts.fields import CURRENCY
 from holdfast.contracts.messages import rfc3339
 from holdfast.resilience.deadline import Deadline
 from query_service.adapters.elasticsearch import ReadIndex
