@@ -114,7 +114,7 @@ capacity: ## how many arrivals a second the healthy shop serves, into .holdfast/
 ##@ To test what it contains (ON=docker: the containers; SEED=, RUNS= of each experiment; local processes are started if none run)
 .PHONY: chaos chaos-quick hostile experiments
 CHAOS = $(BIN)/holdfast-chaos --on $(ON) --start $(if $(SEED),--seed $(SEED)) $(if $(RUNS),--runs $(RUNS))
-chaos: setup ## kill, pause and slow parts while shoppers shop, and judge it, 50 minutes: EXPERIMENT=projector-paused for one
+chaos: setup ## kill, pause and slow parts while shoppers shop, and judge it, 80 minutes: EXPERIMENT=projector-paused for one
 	@$(CHAOS) $(EXPERIMENT)
 chaos-quick: setup ## three of them with short phases, in 5 minutes; or EXPERIMENT=
 	@$(CHAOS) --quick $(EXPERIMENT)

@@ -1,12 +1,14 @@
 """Runs made up to the last request: what a test says happened, and nothing else."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 
+from gameday.experiments.phase_lengths import FULL
 from gameday.monitor.samples import Breaker, Sample
 from gameday.verdict.assess import assess
-from gameday.verdict.bars import FULL_COUNTS
+from gameday.verdict.bars import FULL_BARS, Bars
 from gameday.verdict.expect import Expect, Hypothesis
+from gameday.verdict.judge import Counts
 from gameday.verdict.observation import JudgedBy, see
 from gameday.verdict.phases import Phase, Span, Timeline
 from gameday.verdict.verdict import AuditLine, LoadFacts, Verdict
@@ -14,7 +16,7 @@ from gameday.workload.records import Outcome, Record
 
 BEGAN = 1_700_000_000.0
 LENGTHS = {Phase.WARM_UP: 10, Phase.HEALTHY: 60, Phase.FAULT: 60, Phase.RECOVERY: 10, Phase.AFTER: 60}
-RATES = {"browse": 20, "cart": 20, "checkout": 6, "cancel": 6, "orders": 6, "recommendations": 2}
+RATES = {"browse": 20, "cart": 20, "checkout": 24, "cancel": 24, "orders": 24, "recommendations": 2}
 """Calls a second: a minute has as many as each phase must see."""
 
 
@@ -83,11 +85,12 @@ class Run:
     hypothesis: Hypothesis = Hypothesis({})  # noqa: RUF009 - frozen
     load: LoadFacts = LoadFacts(10_000, 10_000, 5.0)  # noqa: RUF009 - frozen
     audit: Sequence[AuditLine] = (AuditLine("nothing is lost", 10, 0),)
-    counts: Mapping[str, int] = field(default_factory=lambda: FULL_COUNTS)
+    counts: Counts = field(default_factory=lambda: FULL.counts)
+    bars: Bars = FULL_BARS
 
     def verdict(self, judged_by: JudgedBy = JudgedBy.FIRST, apart: str = "") -> Verdict:
         seen = list(see(self.records, judged_by, apart))
-        return assess(seen, self.samples, self.timeline, self.hypothesis, self.load, self.audit, self.counts)
+        return assess(seen, self.samples, self.timeline, self.hypothesis, self.load, self.audit, self.counts, self.bars)
 
 
 def elasticsearch_killed() -> Run:

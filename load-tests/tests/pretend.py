@@ -12,6 +12,7 @@ import sys
 import threading
 import time
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 from gameday.experiments.catalogue import find
@@ -20,6 +21,7 @@ from gameday.experiments.phase_lengths import PhaseLengths
 from gameday.experiments.run import Run, Setup
 from gameday.nemesis.fault import Fault, Suffering
 from gameday.target import Target
+from gameday.verdict.bars import QUICK_BARS
 from gameday.verdict.phases import Phase
 from gameday.workload.history import HistoryFile
 from gameday.workload.operation import Operation
@@ -27,7 +29,16 @@ from gameday.workload.records import Outcome, Record, RecordFile
 
 RATE = 40
 LASTS_S = {Phase.HEALTHY: 1.5, Phase.FAULT: 3.0, Phase.RECOVERY: 1.0, Phase.AFTER: 6.0}
-TINY = PhaseLengths("tiny", warm_up_s=0.5, at_least_s=LASTS_S, at_most_s=6.0, counts={"cart": 10}, settles_within_s=1.0)
+TINY_BARS = replace(QUICK_BARS, served={"cart": 0.9}, in_time={"cart": 0.9}, promised={"cart": 0.9})
+TINY = PhaseLengths(
+    "tiny",
+    warm_up_s=0.5,
+    at_least_s=LASTS_S,
+    at_most_s=6.0,
+    counts={phase: {"cart": 10} for phase in LASTS_S},
+    bars=TINY_BARS,
+    settles_within_s=1.0,
+)
 CLEAN = {"checks": [{"claim": "nothing is lost", "looked_at": 1, "differences": []}]}
 
 

@@ -45,6 +45,23 @@ def test_an_experiment_goes_from_calm_to_calm_and_is_judged(tmp_path: Path) -> N
     assert json.loads((run.folder / "journal.json").read_text())["status"] == "completed"
 
 
+def test_a_fault_lasts_until_its_bars_are_decided_and_no_longer_than_it_may(tmp_path: Path) -> None:
+    """At 40 requests a second 98 % are shown after 3.8 s, which is more than the least, and 99.5 % after 15 s."""
+    lasted_s = []
+    for number, bar in enumerate((0.98, 0.995)):
+        folder = tmp_path / str(number)
+        folder.mkdir()
+        run = pretended(folder, PretendedFaults(folder))
+        bars = replace(TINY.bars, served={"cart": bar})
+        run.setup = replace(run.setup, pace=replace(TINY, bars=bars))
+        verdict = conduct(run).verdict
+        assert verdict.result is (Result.INCONCLUSIVE if bar == 0.995 else Result.PASS), verdict.findings
+        fault = run.timeline.span(Phase.FAULT)
+        assert fault is not None
+        lasted_s.append(fault.ended - fault.began)
+    assert 3.8 < lasted_s[0] < 5.8 < lasted_s[1] < 7.5
+
+
 def test_load_on_top_is_counted_with_the_rest_while_it_lasts(tmp_path: Path) -> None:
     run = pretended(tmp_path, PretendedFaults(tmp_path), "twice-capacity")
     verdict = conduct(run).verdict

@@ -47,7 +47,7 @@ def test_a_few_answers_and_old_ones_stop_no_run() -> None:
 
 
 def test_one_failure_fails_the_gate_and_a_missing_run_leaves_it_open() -> None:
-    missed = [Pool("some row", "browse", 3, 3000, 2000)]
+    missed = [Pool("some row", "browse", 3, 3000, 2000, 0.999)]
     passed, failed, open_ = Result.PASS, Result.FAIL, Result.INCONCLUSIVE
     assert together([passed, passed], [], wanted=2) is passed
     assert together([passed, open_, failed], [], wanted=3) is failed

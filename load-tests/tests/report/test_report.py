@@ -90,16 +90,16 @@ def test_the_terminal_shows_tables_findings_and_the_result_last() -> None:
     text = console.export_text()
     assert "No breaker of calls to elasticsearch was seen open" in text
     assert text.strip().splitlines()[-1] == "FAIL  elasticsearch-killed"
-    show_pools(console, [Pool("Elasticsearch", "cart", 1, 3000, 2990)])
+    show_pools(console, [Pool("Elasticsearch", "cart", 1, 3000, 2990, 0.999)])
     assert "99.66 %" in console.export_text(clear=False)
 
 
 def test_the_page_of_several_links_to_each(tmp_path: Path) -> None:
     lines = [Line("a", "A is killed", "one row", Result.FAIL, ["cart, fault: 90 %."], "a-1/report.html")]
-    html = index("Chaos experiments", Result.FAIL, lines, [Pool("one row", "cart", 1, 400, 390)], FACTS)
+    html = index("Chaos experiments", Result.FAIL, lines, [Pool("one row", "cart", 1, 400, 390, 0.999)], FACTS)
     assert 'href="a-1/report.html"' in html
     assert "cart, fault: 90 %." in html
-    assert "too few to judge" in html
+    assert "missed" in html
 
 
 def test_late_answers_are_no_good_throughput() -> None:

@@ -3,18 +3,19 @@
 import math
 from dataclasses import fields
 
-import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from fabricated import BEGAN, record
+from gameday.verdict.binomial import Shown, refutes
 from gameday.verdict.contained import containment
 from gameday.verdict.expect import Expect
-from gameday.verdict.figures import at_least_so_many, figures, percentile, reaches
+from gameday.verdict.figures import figures, percentile, upper_percentile
 from gameday.verdict.judge import percent
 from gameday.verdict.objective import Away, away, recovery_s
 from gameday.verdict.observation import JudgedBy, Observation, see
-from gameday.verdict.pooled import Pool
+from gameday.verdict.pooled import Pool, cells
+from gameday.verdict.verdict import Result
 from gameday.workload.records import Outcome
 
 moments = st.lists(
@@ -48,25 +49,6 @@ def test_a_percentile_is_the_least_value_that_so_many_do_not_exceed(values: list
     assert sum(value < found for value in values) < needed
 
 
-@given(st.integers(1, 60), st.floats(0.01, 0.99))
-def test_the_chance_of_so_many_misses_is_the_binomial_one(total: int, chance: float) -> None:
-    for misses in range(total + 1):
-        exact = sum(
-            math.comb(total, count) * chance**count * (1 - chance) ** (total - count)
-            for count in range(misses, total + 1)
-        )
-        assert at_least_so_many(misses, total, chance) == pytest.approx(exact, abs=1e-9)
-
-
-@pytest.mark.parametrize(
-    ("misses", "total", "holds"), [(5, 1000, True), (6, 1000, False), (1, 40, True), (2, 40, False), (0, 1, True)]
-)
-def test_a_share_is_compared_as_it_is_with_enough_and_by_confidence_with_fewer(
-    misses: int, total: int, holds: bool
-) -> None:
-    assert reaches(total - misses, total, 0.995, enough=1000) is holds
-
-
 @given(moments)
 def test_answers_are_quick_from_the_first_step_that_bears_it_out(told: list[tuple[float, Outcome, float]]) -> None:
     ones = seen(*told)
@@ -75,7 +57,7 @@ def test_answers_are_quick_from_the_first_step_that_bears_it_out(told: list[tupl
 
     def holds(from_s: float) -> bool:
         less = [one for one in ones if (one.began >= BEGAN + from_s or not from_s) and not one.good]
-        return reaches(sum(one.ms <= 100 for one in less), len(less), 0.99, 300)
+        return not refutes(sum(one.ms <= 100 for one in less), len(less), 0.99)
 
     naive = next((step / 2 for step in range(120) if holds(step / 2)), None)
     assert quick == naive
@@ -114,8 +96,23 @@ def test_what_missed_its_bar_never_looks_as_if_it_met_it() -> None:
     assert percent(0.995) == "99.5 %"
 
 
-def test_pooled_runs_are_judged_when_they_can_show_the_bar() -> None:
-    assert not Pool("r", "browse", 1, 2999, 2000).missed
-    assert Pool("r", "browse", 3, 3000, 2996).missed
-    assert not Pool("r", "browse", 3, 3000, 2997).missed
-    assert Pool("r", "cancel", 1, 300, 296).missed
+def test_the_upper_bound_of_p99_is_the_highest_of_fewer_than_299() -> None:
+    values = [float(number) for number in range(1, 2001)]
+    assert upper_percentile(values[:298], 99) == 298
+    assert upper_percentile(values[:299], 99) == 299
+    assert upper_percentile(values[:1000], 99) == 996
+    assert upper_percentile(values, 99) == 1988
+    assert upper_percentile([], 99) == 0
+
+
+def test_pooled_runs_are_judged_by_what_their_requests_show() -> None:
+    shown = [Pool("r", "browse", 1, total, served, 0.999).decision for total, served in ((2994, 2994), (2995, 2995))]
+    assert [decision.shown for decision in shown] == [Shown.OPEN, Shown.SHOWN]
+    assert Pool("r", "browse", 1, 3000, 2990, 0.999).decision.shown is Shown.REFUTED
+
+
+def test_runs_decide_a_row_of_the_matrix() -> None:
+    runs = [("Kafka", Result.PASS)] * 10 + [("payment", Result.PASS), ("payment", Result.FAIL)]
+    kafka, payment = cells(runs)
+    assert (kafka.runs, kafka.passed, payment.runs, payment.passed) == (10, 10, 2, 1)
+    assert round(kafka.at_least, 3) == 0.741

@@ -10,7 +10,6 @@ from gameday.hostile.summary import Summary
 from gameday.monitor.memory import MemorySample
 from gameday.monitor.samples import Breaker, Sample
 from gameday.verdict.assess import assess
-from gameday.verdict.bars import FULL_COUNTS
 from gameday.verdict.hostile import hostile
 from gameday.verdict.observation import JudgedBy, see
 from gameday.verdict.phases import Phase, Timeline
@@ -50,7 +49,7 @@ def verdict(
     run = run or Run(timeline=when)
     attacked = hostile(attack, samples, memory, limits, when)
     seen = list(see(run.records, JudgedBy.FIRST))
-    return assess(seen, samples, when, run.hypothesis, run.load, run.audit, FULL_COUNTS, attacked=attacked)
+    return assess(seen, samples, when, run.hypothesis, run.load, run.audit, run.counts, run.bars, attacked=attacked)
 
 
 def only(found: Verdict) -> str:

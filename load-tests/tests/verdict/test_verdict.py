@@ -6,6 +6,8 @@ import pytest
 
 from fabricated import BEGAN, Run, breaker_open, change, elasticsearch_killed, healthy_records, record, timeline
 from gameday.experiments import catalogue
+from gameday.verdict.bars import QUICK_BARS, QUICK_COUNTS
+from gameday.verdict.binomial import Shown, decide
 from gameday.verdict.expect import Expect, Hypothesis
 from gameday.verdict.observation import JudgedBy, see
 from gameday.verdict.phases import Phase
@@ -38,13 +40,13 @@ def test_what_the_matrix_promises_passes() -> None:
 def test_too_many_failures_of_a_journey_that_does_not_need_the_part_fail_the_run() -> None:
     verdict = Run(records=change(healthy_records(), "cart", 10, 11, Outcome.FAILED)).verdict()
     assert verdict.result is Result.FAIL
-    assert said(verdict) == "cart, fault: 98.33 % of 1200 served, bar 99.5 %."
+    assert said(verdict) == "cart, fault: 98.33 % of 1,200 served, at most 98.89 %, bar 99.5 %."
 
 
 def test_a_503_is_no_success_where_nobody_should_notice() -> None:
     verdict = Run(records=change(healthy_records(), "checkout", 0, 2, Outcome.CONTAINED)).verdict()
     assert verdict.result is Result.FAIL
-    assert "checkout, fault: 96.66 %" in said(verdict)
+    assert "checkout, fault: 96.66 % of 1,440 served" in said(verdict)
 
 
 def test_marked_answers_are_a_success_only_where_they_are_promised() -> None:
@@ -62,14 +64,15 @@ def test_marks_that_stay_after_the_fault_fail_the_run() -> None:
 
 def test_slow_answers_of_others_fail_the_run() -> None:
     verdict = Run(records=change(healthy_records(), "orders", 5, 20, Outcome.OK, ms=180)).verdict()
-    assert said(verdict) == "orders, fault: p99 180 ms, bar 100 ms (twice healthy, at least 100)."
+    told = "orders, fault: 75 % of 1,440 within 100 ms (twice healthy p99, at least 100), at most 76.87 %, bar 99 %."
+    assert said(verdict) == told
 
 
 def test_an_experiment_may_say_from_where_on_p99_is_judged() -> None:
     records = change(healthy_records(), "orders", 5, 20, Outcome.OK, ms=180)
     assert Run(records=records, hypothesis=Hypothesis({}, p99_floor_ms=200)).verdict().result is Result.PASS
     late = Run(records=records, hypothesis=Hypothesis({}, p99_floor_ms=150)).verdict()
-    assert said(late) == "orders, fault: p99 180 ms, bar 150 ms (twice healthy, at least 150)."
+    assert said(late).startswith("orders, fault: 75 % of 1,440 within 150 ms (twice healthy p99, at least 150)")
 
 
 def test_latency_is_held_against_twice_the_healthy_one() -> None:
@@ -98,7 +101,7 @@ def test_answers_that_take_too_long_to_come_at_once_fail_the_run() -> None:
 def test_another_answer_than_the_promised_one_fails_the_run() -> None:
     run = elasticsearch_killed()
     verdict = replace(run, records=change(run.records, "browse", 30, 31, Outcome.FAILED)).verdict()
-    assert "browse, fault: 98.31 % answered as promised (stale), bar 99.5 %." in said(verdict)
+    assert "browse, fault: 98.31 % of 1,190 answered as promised (stale), at most 98.88 %, bar 99.5 %." in said(verdict)
 
 
 @pytest.mark.parametrize(
@@ -156,10 +159,36 @@ def test_too_few_requests_are_inconclusive() -> None:
     assert "cancel, healthy: 0 requests are too few to judge, bar 300." in said(verdict)
 
 
+def test_what_the_sample_neither_shows_nor_refutes_is_open() -> None:
+    """Five of 1,440 were lost: 99.65 %, and the true share may be below 99.5 %."""
+    verdict = Run(records=change(healthy_records(), "orders", 10, 10.2, Outcome.FAILED)).verdict()
+    assert verdict.result is Result.INCONCLUSIVE
+    assert said(verdict) == "orders, fault: 99.65 % of 1,440 served, bar 99.5 %: 660 more good ones would show it."
+
+
+def test_what_was_well_after_the_fault_does_not_make_up_for_what_was_lost_in_it() -> None:
+    lost = change(healthy_records(), "orders", 10, 11, Outcome.FAILED)  # 24 of 1,440 in the fault
+    assert Run(records=lost).verdict().result is Result.FAIL
+
+
+def test_a_shop_that_answers_everybody_with_503_yields_nothing() -> None:
+    run = elasticsearch_killed()
+    refusing = change(run.records, "browse", 0, 60, Outcome.CONTAINED, ms=8)
+    verdict = replace(run, records=refusing).verdict()
+    assert verdict.result is Result.FAIL
+    assert "browse, fault: 0 % of 1,200 answered and not with 503, at most 0.24 %, bar 70 %." in said(verdict)
+
+
+def test_the_quick_form_has_bars_that_its_sample_can_show() -> None:
+    for journey, count in QUICK_COUNTS.items():
+        assert decide(count, count, QUICK_BARS.served[journey]).shown is Shown.SHOWN, journey
+        assert decide(count // 3, count, QUICK_BARS.served[journey]).shown is Shown.REFUTED, journey
+
+
 def test_a_shop_that_was_not_well_before_says_nothing_about_the_fault() -> None:
     verdict = Run(records=change(healthy_records(), "cart", -20, -10, Outcome.FAILED)).verdict()
     assert verdict.result is Result.INCONCLUSIVE
-    assert "cart, healthy: 83.33 % of 1200 served, bar 99.5 %: it was not well before." in said(verdict)
+    assert "cart, healthy: 83.33 % of 1,200 served, bar 99.5 %: it was not well before." in said(verdict)
 
 
 def test_a_run_stopped_by_its_abort_condition_failed() -> None:
@@ -257,18 +286,18 @@ def test_under_too_much_load_goodput_must_hold_and_checkout_be_the_last_to_suffe
     everything = dict.fromkeys(("browse", "cart", "checkout", "recommendations"), Expect.BEST_EFFORT)
     shed = change(healthy_records(), "recommendations", 0, 60, Outcome.CONTAINED)
     shed = change(shed, "browse", 0, 20, Outcome.CONTAINED)
-    enough = Run(records=shed, hypothesis=Hypothesis(everything, goodput_per_s=50.0)).verdict()
+    enough = Run(records=shed, hypothesis=Hypothesis(everything, goodput_per_s=104.0)).verdict()
     assert enough.result is Result.PASS, said(enough)
-    too_little = Run(records=shed, hypothesis=Hypothesis(everything, goodput_per_s=52.0)).verdict()
-    assert said(too_little) == "All, fault: 51.3 served a second, bar 52.0."
+    too_little = Run(records=shed, hypothesis=Hypothesis(everything, goodput_per_s=106.0)).verdict()
+    assert said(too_little) == "All, fault: 105.3 served a second, bar 106.0."
     back = [
         replace(one, outcome=Outcome.OK, ended=one.ended + 2) if one.first_outcome is Outcome.CONTAINED else one
         for one in shed
     ]
-    came_back = Run(records=back, hypothesis=Hypothesis(everything, goodput_per_s=52.0)).verdict()
+    came_back = Run(records=back, hypothesis=Hypothesis(everything, goodput_per_s=106.0)).verdict()
     assert came_back.result is Result.PASS, said(came_back)
     assert came_back.overload is not None
-    assert round(came_back.overload.at_once_per_s, 1) == 51.3
+    assert round(came_back.overload.at_once_per_s, 1) == 105.3
     unfair = change(shed, "checkout", 0, 40, Outcome.CONTAINED)
     verdict = Run(records=unfair, hypothesis=Hypothesis(everything, goodput_per_s=10.0)).verdict()
     assert "checkout, fault: 33.3% served, browse 66.7%, bar: the last to suffer." in said(verdict)

@@ -134,7 +134,7 @@ def _run(chosen: Sequence[Definition], shop: Target, options: argparse.Namespace
             reports.append((run.folder, _one(run, progress, console)))
             if run.interrupted_by_hand:
                 break
-    return summarise(console, folder, reports, len(chosen))
+    return summarise(console, folder, reports, len(chosen), pace.bars)
 
 
 def _one(run: Run, progress: Progress, console: Console) -> Report:

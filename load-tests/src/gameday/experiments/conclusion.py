@@ -61,6 +61,7 @@ def _judge(run: Run, journal: dict[str, Any], seen: list[Observation], samples: 
         together([generator.facts() for generator in run.generators]),
         audit,
         setup.pace.counts,
+        setup.pace.bars,
         [*also, *_journal_findings(journal)],
         _attacked(run, samples),
     )

@@ -4,7 +4,15 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Final
 
-from gameday.verdict.bars import FULL_COUNTS, HEALTHY_WITHIN_S, QUICK_COUNTS
+from gameday.verdict.bars import (
+    FULL_BARS,
+    FULL_COUNTS,
+    FULL_FAULT_COUNTS,
+    HEALTHY_WITHIN_S,
+    QUICK_BARS,
+    QUICK_COUNTS,
+    Bars,
+)
 from gameday.verdict.phases import Phase
 from gameday.workload.mix import MIX
 
@@ -20,7 +28,8 @@ PART_STARTS_S: Final = 6.0
 
 @dataclass(frozen=True, slots=True)
 class PhaseLengths:
-    """Seconds. A phase lasts at least at_least_s, then until each journey has its count, at most at_most_s.
+    """Seconds. A phase lasts at least at_least_s, then until each journey has its count, and the fault until every bar
+    is decided, but at most at_most_s.
 
     settles_within_s: how much longer than warm_up_s the warm-up lasts at the most, until shoppers are served.
     """
@@ -29,7 +38,8 @@ class PhaseLengths:
     warm_up_s: float
     at_least_s: Mapping[Phase, float]
     at_most_s: float
-    counts: Mapping[str, int]
+    counts: Mapping[Phase, Mapping[str, int]]
+    bars: Bars
     settles_within_s: float = 15.0
 
     def phase_s(self, phase: Phase, rate: float, own_s: float | None = None) -> float:
@@ -37,7 +47,7 @@ class PhaseLengths:
         at_least_s = own_s or self.at_least_s[phase]
         if phase is Phase.RECOVERY:
             return at_least_s
-        needed_s = max(count / (rate * share(journey)) for journey, count in self.counts.items())
+        needed_s = max(count / (rate * share(journey)) for journey, count in self.counts[phase].items())
         return max(at_least_s, min(self.at_most_s, needed_s))
 
 
@@ -45,15 +55,17 @@ FULL: Final = PhaseLengths(
     "full",
     warm_up_s=30.0,  # RESILIENCE 5
     at_least_s={Phase.HEALTHY: 30.0, Phase.FAULT: 60.0, Phase.RECOVERY: HEALTHY_WITHIN_S, Phase.AFTER: 30.0},
-    at_most_s=180.0,
-    counts=FULL_COUNTS,
+    at_most_s=480.0,
+    counts={Phase.HEALTHY: FULL_COUNTS, Phase.FAULT: FULL_FAULT_COUNTS, Phase.AFTER: FULL_COUNTS},
+    bars=FULL_BARS,
 )
 QUICK: Final = PhaseLengths(
     "quick",
     warm_up_s=6.0,
     at_least_s={Phase.HEALTHY: 10.0, Phase.FAULT: 15.0, Phase.RECOVERY: HEALTHY_WITHIN_S, Phase.AFTER: 10.0},
-    at_most_s=20.0,
-    counts=QUICK_COUNTS,
+    at_most_s=25.0,
+    counts=dict.fromkeys((Phase.HEALTHY, Phase.FAULT, Phase.AFTER), QUICK_COUNTS),
+    bars=QUICK_BARS,
 )
 
 

@@ -19,14 +19,17 @@ from gameday.monitor.sampler import Sampler
 from gameday.nemesis.fault import Fault, Refused
 from gameday.report.files import Report
 from gameday.target import Target
+from gameday.verdict.judge import is_open
 from gameday.verdict.observation import Observation, see
 from gameday.verdict.phases import Phase, Span, Timeline
+from gameday.verdict.rows import rows
 from gameday.workload.records import Tail
 
 _LOOK_EACH_S: Final = 0.5
 _SERVES_WITHIN_S: Final = 90.0
 """Longest wait for a restarted part: a JVM on two busy cores takes a third of it."""
 
+_DECIDE_EACH_S: Final = 2.0
 _STEADY_S: Final = 5.0
 _STEADY_SHARE: Final = 0.95
 """As the experiments' steady state: so much of the last seconds is served."""
@@ -76,7 +79,8 @@ class Run:
         self.attacks: list[AttackProcess] = []
         self.report: Report | None = None
         self.seen: list[Observation] = []
-        self._struck = self._interrupted = False
+        self._struck = self._interrupted = self._decided = False
+        self._decided_at = 0.0
         self._tails: list[Tail] = []
         self._sampler = Sampler(folder / "samples.jsonl", setup.target.gateways, setup.metrics)
         abort, hypothesis = definition.settings.abort, definition.hypothesis(setup.capacity_per_s)
@@ -141,7 +145,9 @@ class Run:
             lasted_s = time.time() - (since or began)
             if phase is Phase.RECOVERY:
                 return lasted_s >= least_s
-            return lasted_s >= most_s or (lasted_s >= least_s and not self._missing(began))
+            if lasted_s < least_s or (lasted_s < most_s and self._missing(phase, began)):
+                return False
+            return lasted_s >= most_s or phase is not Phase.FAULT or self._is_decided()
 
         self._watch(phase, began, over)
 
@@ -248,7 +254,7 @@ class Run:
             if over():
                 self._record(Span(phase, began, time.time()))
                 return
-            missing = ", ".join(f"{journey} {count}" for journey, count in self._missing(began).items())
+            missing = ", ".join(f"{journey} {count}" for journey, count in self._missing(phase, began).items())
             self.setup.told(phase.value, time.time() - began, f"still {missing}" if missing else "")
             time.sleep(_LOOK_EACH_S)
 
@@ -258,15 +264,25 @@ class Run:
         self.seen += new
         return new
 
-    def _missing(self, began: float) -> dict[str, int]:
+    def _is_decided(self) -> bool:
+        """Whether more requests would decide nothing; looked at every few seconds."""
+        if time.time() - self._decided_at >= _DECIDE_EACH_S:
+            self._decided_at = time.time()
+            hypothesis = self.definition.hypothesis(self.setup.capacity_per_s)
+            table = rows(self.seen, self.timeline, hypothesis)
+            self._decided = not is_open(table, hypothesis, self.setup.pace.bars)
+        return self._decided
+
+    def _missing(self, phase: Phase, began: float) -> dict[str, int]:
         """How many requests of each judged journey the phase still lacks."""
-        have = dict.fromkeys(self.setup.pace.counts, 0)
+        counts = self.setup.pace.counts.get(phase, {})
+        have = dict.fromkeys(counts, 0)
         for one in reversed(self.seen):
             if one.ended < began:
                 break
             if one.began >= began and one.journey in have:
                 have[one.journey] += 1
-        return {one: count - have[one] for one, count in self.setup.pace.counts.items() if have[one] < count}
+        return {one: count - have[one] for one, count in counts.items() if have[one] < count}
 
     def _record(self, span: Span) -> None:
         kept = [one for one in self.timeline.spans if one.phase is not span.phase]

@@ -7,8 +7,8 @@ from gameday.experiments.matrix import KINDS, PARTS, MatrixRow, row_of
 from gameday.nemesis.fault import Kind
 from gameday.verdict.observation import JudgedBy
 
-FAULT_FOR_S: Final = 240
-"""When a fault ends by itself if nobody lifts it: a phase lasts 180 s at most, and some for striking and healing."""
+FAULT_FOR_S: Final = 600
+"""When a fault ends by itself if nobody lifts it: a phase lasts 480 s at most, and some for injecting and lifting."""
 
 
 def names() -> Sequence[str]:

@@ -3,13 +3,14 @@
 from collections.abc import Iterator, Sequence
 from typing import Final
 
+from gameday.verdict.binomial import Decision, Shown
 from gameday.verdict.phases import Phase, Timeline
 from gameday.verdict.verdict import Hostile, Row, Verdict
 
 _FULLEST: Final = 4  # parts whose memory is told
 ROW_COLUMNS = (
     "journey", "promise", "phase", "requests", "success", "degraded", "503", "refused", "failed", "p50 ms", "p99 ms",
-    "max ms",
+    "to", "max ms",
 )  # fmt: skip
 AFFECTED_COLUMNS = ("journey", "promise", "calls/s", "at once after", "caught before", "p99 then", "as promised",
                     "healthy after")  # fmt: skip
@@ -21,12 +22,21 @@ def row_cells(rows: Sequence[Row]) -> Sequence[Sequence[str]]:
         [
             row.name, row.expect.value, phase.value, f"{seen.requests:,}", f"{seen.success:,}", _some(seen.degraded),
             _some(seen.contained), _some(seen.refused), _some(seen.failed), f"{seen.p50_ms:.0f}", f"{seen.p99_ms:.0f}",
-            f"{seen.max_ms:.0f}",
+            f"{seen.p99_to_ms:.0f}", f"{seen.max_ms:.0f}",
         ]
         for row in rows
         for phase, seen in row.phases.items()
         if seen.requests
     ]  # fmt: skip
+
+
+def decided(decision: Decision) -> str:
+    """Whether a bar is met, in a word or a few."""
+    return {
+        Shown.SHOWN: "met",
+        Shown.REFUTED: "missed",
+        Shown.OPEN: f"open: {decision.missing:,} more good ones would show it",
+    }[decision.shown]
 
 
 def affected_cells(rows: Sequence[Row]) -> Sequence[Sequence[str]]:

@@ -65,7 +65,7 @@ def index(title: str, result: Result, lines: Sequence[Line], pools: Sequence[Poo
     """Several runs as HTML; `facts` are one of theirs, for what they share."""
     pooled = [
         (pool.matrix_row, pool.journey, pool.runs, f"{pool.requests:,}", percent(pool.share), percent(pool.bar),
-         "missed" if pool.missed else "met" if pool.enough else "too few to judge")
+         cells.decided(pool.decision))
         for pool in pools
     ]  # fmt: skip
     return _templates.get_template("index.html.j2").render(

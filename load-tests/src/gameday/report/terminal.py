@@ -8,7 +8,7 @@ from rich.table import Table
 from gameday.report import cells
 from gameday.report.files import Report
 from gameday.verdict.judge import percent
-from gameday.verdict.pooled import Pool
+from gameday.verdict.pooled import Cell, Pool
 from gameday.verdict.verdict import Result
 
 COLOURS = {Result.PASS: "green", Result.FAIL: "red", Result.INCONCLUSIVE: "yellow"}
@@ -46,12 +46,19 @@ def show_pools(console: Console, pools: Sequence[Pool]) -> None:
     lines = [
         [
             pool.matrix_row, pool.journey, str(pool.runs), f"{pool.requests:,}", percent(pool.share), percent(pool.bar),
-            "missed" if pool.missed else "met" if pool.enough else "too few to judge",
+            cells.decided(pool.decision),
         ]
         for pool in pools
     ]  # fmt: skip
     columns = ("row of the matrix", "journey", "runs", "requests", "served", "bar", "")
-    _table(console, "Pooled from the fault on", columns, lines)
+    _table(console, "Pooled over the faults", columns, lines)
+
+
+def show_cells(console: Console, of_rows: Sequence[Cell]) -> None:
+    """How often each row of the matrix passed, if one was tried more than once."""
+    if any(cell.runs > 1 for cell in of_rows):
+        lines = [[cell.matrix_row, str(cell.runs), str(cell.passed), percent(cell.at_least)] for cell in of_rows]
+        _table(console, "Runs that passed", ("row of the matrix", "runs", "passed", "at least"), lines)
 
 
 def _table(console: Console, title: str, columns: Sequence[str], lines: Sequence[Sequence[str]]) -> None:

@@ -1,9 +1,10 @@
 """One run's requests, samples, load and audit in; its verdict out."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 
 from gameday.monitor.samples import Sample
 from gameday.verdict import judge
+from gameday.verdict.bars import Bars
 from gameday.verdict.breakers import opening
 from gameday.verdict.expect import Hypothesis
 from gameday.verdict.hostile import hostile_findings
@@ -21,7 +22,8 @@ def assess(
     hypothesis: Hypothesis,
     load: LoadFacts,
     audit: Sequence[AuditLine],
-    counts: Mapping[str, int],
+    counts: judge.Counts,
+    bars: Bars,
     also: Iterable[Finding] = (),
     attacked: Hostile | None = None,
 ) -> Verdict:
@@ -42,8 +44,8 @@ def assess(
         *judge.load_findings(load),
         *judge.course_findings(timeline),
         *judge.count_findings(table, timeline, counts),
-        *(finding for row in table for finding in judge.row_findings(row, timeline)),
-        *(judge.containment_findings(table, hypothesis, opened) if fault is not None else ()),
+        *(finding for row in table for finding in judge.row_findings(row, timeline, bars)),
+        *(judge.containment_findings(table, hypothesis, opened, bars) if fault is not None else ()),
         *(overload_findings(shown) if shown is not None else ()),
         *(hostile_findings(attacked, timeline) if attacked is not None else ()),
     ]

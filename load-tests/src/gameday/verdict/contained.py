@@ -5,13 +5,15 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final
 
-from gameday.verdict.bars import CONTAINED_P99_MS, FULL_COUNTS, P99_SHARE
+from gameday.verdict.bars import CONTAINED_P99_MS
+from gameday.verdict.binomial import refutes
 from gameday.verdict.expect import Expect
-from gameday.verdict.figures import percentile, reaches
+from gameday.verdict.figures import percentile
 from gameday.verdict.observation import Observation
 from gameday.workload.records import Outcome
 
 STEP_S: Final = 0.5
+_QUICK_SHARE: Final = 0.99  # p99
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,7 +22,8 @@ class Containment:
 
     quick_after_s: seconds after the fault from which p99 of its less-than-usual answers is within the bar; None: never.
     caught: calls before that which took longer or got another answer than the matrix's. From then on: less_p99_ms of
-    the less-than-usual answers, and `promised` of `answers` were what the matrix promises.
+    the less-than-usual answers, `promised` of `answers` were what the matrix promises, and `yielded` were no 503 and no
+    failure.
     """
 
     rate: float
@@ -29,6 +32,7 @@ class Containment:
     less_p99_ms: float
     promised: int
     answers: int
+    yielded: int
 
 
 def containment(seen: Sequence[Observation], expect: Expect, struck_at: float, lasted_s: float) -> Containment:
@@ -44,7 +48,11 @@ def containment(seen: Sequence[Observation], expect: Expect, struck_at: float, l
         less_p99_ms=percentile(sorted(one.ms for one in after if _less_than_usual(one)), 99),
         promised=sum(one.outcome in expect.allows for one in after),
         answers=len(after),
+        yielded=sum(one.outcome in _YIELDED for one in after),
     )
+
+
+_YIELDED: Final = frozenset({Outcome.OK, Outcome.REFUSED, Outcome.DEGRADED})
 
 
 def _quick_after_s(seen: Sequence[Observation], struck_at: float, lasted_s: float) -> float | None:
@@ -60,7 +68,7 @@ def _quick_after_s(seen: Sequence[Observation], struck_at: float, lasted_s: floa
         while total < len(late_first) and late_first[total].began >= begins:
             within += late_first[total].ms <= CONTAINED_P99_MS
             total += 1
-        if reaches(within, total, P99_SHARE, FULL_COUNTS["checkout"]):
+        if not refutes(within, total, _QUICK_SHARE):
             found = step * STEP_S
     return found
 

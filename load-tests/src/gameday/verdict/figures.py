@@ -1,4 +1,4 @@
-"""Counting: what became of some requests, how long they took, and whether a share of them is enough."""
+"""Counting: what became of some requests, and how long they took."""
 
 import math
 from collections import Counter
@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from gameday.verdict.bars import CONFIDENCE
+from gameday.verdict.binomial import at_most_so_many
 from gameday.verdict.observation import Observation
 from gameday.workload.records import DECLINED, Outcome
 
@@ -17,7 +18,8 @@ _P99: Final = 99
 class Figures:
     """One row in one phase: counts by outcome and times in milliseconds, 0 of nothing.
 
-    unasked: of those refused all but the cards that were meant to be declined.
+    unasked: of those refused all but the cards that were meant to be declined. p99_to_ms: the upper bound of p99, the
+    highest of all with fewer than 299 requests.
     """
 
     requests: int = 0
@@ -29,6 +31,7 @@ class Figures:
     failed: int = 0
     p50_ms: float = 0.0
     p99_ms: float = 0.0
+    p99_to_ms: float = 0.0
     max_ms: float = 0.0
 
 
@@ -47,6 +50,7 @@ def figures(seen: Iterable[Observation]) -> Figures:
         failed=counts[Outcome.FAILED],
         p50_ms=percentile(took, 50),
         p99_ms=percentile(took, _P99),
+        p99_to_ms=upper_percentile(took, _P99),
         max_ms=took[-1] if took else 0.0,
     )
 
@@ -56,22 +60,10 @@ def percentile(ordered: Sequence[float], percent: float) -> float:
     return ordered[max(0, math.ceil(len(ordered) * percent / 100) - 1)] if ordered else 0.0
 
 
-def reaches(hits: int, total: int, share: float, enough: int) -> bool:
-    """Whether `hits` of `total` bear out the share.
-
-    From `enough` on the two shares are compared as they are. With fewer they do unless so many misses would be seen
-    less often than 1 - CONFIDENCE if the share were true (exact binomial test).
-    """
-    if total >= enough:
-        return hits >= share * total - 1e-9
-    return at_least_so_many(total - hits, total, 1 - share) >= 1 - CONFIDENCE
-
-
-def at_least_so_many(misses: int, total: int, chance: float) -> float:
-    """The probability of `misses` or more among `total` that each miss with this chance (0 < chance < 1)."""
-    term = (1 - chance) ** total
-    below = 0.0
-    for count in range(misses):
-        below += term
-        term *= (total - count) / (count + 1) * chance / (1 - chance)
-    return max(0.0, 1 - below)
+def upper_percentile(ordered: Sequence[float], percent: float) -> float:
+    """The least of these values that the true percentile does not exceed, with CONFIDENCE; 0 of nothing."""
+    total = len(ordered)
+    above = 0  # so many may be above it
+    while above < total and at_most_so_many(above, total, 1 - percent / 100) <= 1 - CONFIDENCE:
+        above += 1
+    return ordered[max(0, total - above)] if above else (ordered[-1] if ordered else 0.0)
