@@ -20,17 +20,19 @@ else
 $(error ON is local or docker, not "$(ON)")
 endif
 
-# Tests marked `timing` are run once more if they fail, and listed then: on a busy machine one late wake-up is no finding,
-# twice in a row is. No other test is run again. The slowest ten of each part are listed.
+# Tests that are run again are listed, and the slowest ten of each part. A pure test is never run again. Of the others only
+# those marked `timing` should be; AGAIN runs every one once more that fails, until the parts were green without it for long.
 TELL := -rR --durations 10
+AGAIN := --reruns 1
 # Whatever hangs, each part ends: interrupted, so that pytest tells what ran, then killed.
 BOUNDED := timeout --foreground --signal=INT --kill-after=60
 
 # Tests run in three parts: pure code under coverage; everything on real servers, three at a time since most of it waits,
-# the longest file first; the whole shop, alone, because it measures.
+# the longest file first; then alone what takes all processors or measures: starts of servers, supervision, the whole shop.
 FAULTS := tests/embedded_stack/test_matrix.py tests/embedded_stack/test_replica_faults.py
 PURE := shared/tests/resilience services/command-service/tests/domain \
   services/payment-service/tests/test_charge_rules.py services/projector-service/tests/test_projection.py
+ALONE := embedded/tests/test_servers.py embedded/tests/test_supervision.py
 PARTS := load-tests/tests/experiments load-tests/tests shared/tests services embedded/tests tools/tests tests/chain
 
 SOURCES := $(wildcard shared/src services/*/src embedded/src tools/src load-tests/src)
@@ -168,8 +170,9 @@ test: setup fetch ## the checks, then all tests, with coverage of the pure code;
 	@$(MAKE) check
 	if [ -n "$(ARGS)" ]; then exec $(BIN)/pytest $(ARGS); fi
 	$(BOUNDED) 300 $(BIN)/coverage run -m pytest -q $(TELL) $(PURE)
-	$(BOUNDED) 1200 $(BIN)/pytest -q $(TELL) -n 3 --dist loadfile --no-loadscope-reorder $(addprefix --ignore=,$(PURE)) $(PARTS)
-	$(BOUNDED) 1200 $(BIN)/pytest $(TELL) $(addprefix --ignore=,$(FAULTS)) tests/embedded_stack
+	$(BOUNDED) 1200 $(BIN)/pytest -q $(TELL) $(AGAIN) -n 3 --dist loadfile --no-loadscope-reorder \
+	  $(addprefix --ignore=,$(PURE) $(ALONE)) $(PARTS)
+	$(BOUNDED) 1500 $(BIN)/pytest $(TELL) $(AGAIN) $(addprefix --ignore=,$(FAULTS)) $(ALONE) tests/embedded_stack
 test-faults: setup fetch ## kill every part and lose replicas under load: wants a machine with nothing else to do
 	@HOLDFAST_FULL=1 $(BIN)/pytest -s $(FAULTS)
 sql-faults: setup fetch ## plant wrong SQL, one statement at a time: each must fail the test that is to find it; 5 minutes

@@ -90,7 +90,7 @@ for try in 1 2; do
   docker compose down --timeout 5 >/dev/null 2>&1
 done
 # Every container is killed in turn here while real orders come; the audit has to find nothing.
-timeout --foreground --signal=INT --kill-after=60 1200 .venv/bin/pytest -rR tests/compose/test_compose.py
+timeout --foreground --signal=INT --kill-after=60 1200 .venv/bin/pytest --reruns 1 -rR tests/compose/test_compose.py
 
 # One `docker kill` under load, judged.
 tools/judged.sh command-replica-killed --on docker --capacity 80

@@ -19,7 +19,7 @@ from hostile_requests.operations import Operation, Request, World, operations
 from running import EmbeddedShop, assert_audit_is_clean
 
 FULL = os.environ.get("HOLDFAST_FULL") == "1"
-pytestmark = [pytest.mark.e2e, pytest.mark.timeout(3600 if FULL else 400)]
+pytestmark = [pytest.mark.e2e, pytest.mark.timeout(3600 if FULL else 700)]
 
 _SHARE = 1 if FULL else 19  # one mutation of so many; prime, so that every value meets several operations and places
 _RANDOM = 1000 if FULL else 15  # random requests of each operation

@@ -80,15 +80,10 @@ async def test_a_version_that_does_not_come_is_behind_after_200_ms(
         ("/api/orders", f"order-{made['order_id']}@3"),
         ("/api/orders", f"order-{uuid4()}@1"),
     ):
-        took_s: list[float] = []
-        while len(took_s) < 3 and (
-            not took_s or min(took_s) > 1
-        ):  # Elasticsearch stands still for seconds now and then
-            began = time.monotonic()
-            answer = await client.get(path, headers=with_token(bearer(me, "customer"), entry))
-            took_s.append(time.monotonic() - began)
-            assert behind(answer), path
-        assert 0.19 < min(took_s) < 1, path
+        began = time.monotonic()
+        answer = await client.get(path, headers=with_token(bearer(me, "customer"), entry))
+        assert behind(answer), path
+        assert 0.19 < time.monotonic() - began < 1, path
         await asyncio.sleep(1.05)  # until this caller's next wait
 
 
