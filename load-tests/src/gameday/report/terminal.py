@@ -43,6 +43,8 @@ def show(console: Console, report: Report) -> None:
 
 def show_pools(console: Console, pools: Sequence[Pool]) -> None:
     """Journeys that did not need the part, over all runs of a row."""
+    if not pools:
+        return
     lines = [
         [
             pool.matrix_row, pool.journey, str(pool.runs), f"{pool.requests:,}", percent(pool.share), percent(pool.bar),

@@ -82,7 +82,7 @@ def row_findings(row: Row, timeline: Timeline, bars: Bars) -> Iterator[Finding]:
 
 
 def _healthy_findings(row: Row, seen: Figures, bars: Bars) -> Iterator[Finding]:
-    bar = bars.of(bars.served, journey_of(row.name))
+    bar = bars.of(bars.served, row.name)
     served = seen.success + seen.refused
     if refutes(served, seen.requests, bar):
         share = _share(served, seen.requests)
@@ -92,7 +92,7 @@ def _healthy_findings(row: Row, seen: Figures, bars: Bars) -> Iterator[Finding]:
 def _served_findings(row: Row, phase: Phase, seen: Figures, bars: Bars) -> Iterator[Finding]:
     allows_marks = phase is not Phase.AFTER and row.expect is Expect.MARKED
     served = seen.success + seen.refused + (seen.degraded if allows_marks else 0)
-    yield from _claim(row, phase, "served", served, seen.requests, bars.of(bars.served, journey_of(row.name)))
+    yield from _claim(row, phase, "served", served, seen.requests, bars.of(bars.served, row.name))
     healthy = row.phases.get(Phase.HEALTHY, Figures())
     most = healthy.unasked / max(1, healthy.requests) + REFUSED_MORE_SHARE
     if refutes(seen.requests - seen.unasked, seen.requests, max(0.0, 1 - most)):
@@ -102,7 +102,7 @@ def _served_findings(row: Row, phase: Phase, seen: Figures, bars: Bars) -> Itera
 
 def _time_findings(row: Row, phase: Phase, seen: Figures, bars: Bars) -> Iterator[Finding]:
     limit = f"within {row.p99_bar_ms:.0f} ms (twice healthy p99, at least {row.p99_floor_ms:.0f})"
-    bar = bars.of(bars.in_time, journey_of(row.name))
+    bar = bars.of(bars.in_time, row.name)
     yield from _claim(row, phase, limit, seen.requests - row.slow[phase], seen.requests, bar)
 
 
@@ -136,13 +136,12 @@ def containment_findings(
     rate = sum(shown.rate for _, shown in affected)
     within_s = OPEN_WITHIN_S * max(1.0, OPEN_AT_RATE / rate) if rate else OPEN_WITHIN_S
     for row, shown in affected:
-        journey = journey_of(row.name)
         if shown.quick_after_s is None or shown.quick_after_s > within_s:
             when = "never" if shown.quick_after_s is None else f"from {shown.quick_after_s:.1f} s on"
             text = f"{row.name}, fault: answers within 100 ms {when}, bar {within_s:.1f} s at {rate:.0f} calls/s."
             yield Finding(Weight.BAR, text)
         what = f"answered as promised ({row.expect})"
-        yield from _claim(row, Phase.FAULT, what, shown.promised, shown.answers, bars.of(bars.promised, journey))
+        yield from _claim(row, Phase.FAULT, what, shown.promised, shown.answers, bars.of(bars.promised, row.name))
         if row.expect.value in bars.yields:
             bar = bars.yields[row.expect.value]
             yield from _claim(row, Phase.FAULT, "answered and not with 503", shown.yielded, shown.answers, bar)
