@@ -63,8 +63,8 @@ class Standins:
 @contextmanager
 def running(directory: Path) -> Iterator[Standins]:
     made = Standins(directory)
-    made.start()
     try:
+        made.start()
         yield made
     finally:
         made.supervisor.kill()

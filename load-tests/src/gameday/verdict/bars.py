@@ -53,7 +53,7 @@ class Bars:
 
     served: answered as by a healthy shop, where nobody should notice. in_time: of these within the p99 bar. promised:
     as the matrix promises, where the part is needed, once that is answered at once. yields: of these with an answer and
-    not with 503, by promise. pooled: served over all runs of one row of the matrix.
+    not with 503, by promise, for JUDGED alone. pooled: served over all runs of one row of the matrix.
     """
 
     served: Mapping[str, float]

@@ -142,7 +142,7 @@ def containment_findings(
             yield Finding(Weight.BAR, text)
         what = f"answered as promised ({row.expect})"
         yield from _claim(row, Phase.FAULT, what, shown.promised, shown.answers, bars.of(bars.promised, row.name))
-        if row.expect.value in bars.yields:
+        if row.expect.value in bars.yields and journey_of(row.name) in JUDGED:
             bar = bars.yields[row.expect.value]
             yield from _claim(row, Phase.FAULT, "answered and not with 503", shown.yielded, shown.answers, bar)
     caught = sum(shown.caught for _, shown in affected)
