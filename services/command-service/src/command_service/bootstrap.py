@@ -27,7 +27,7 @@ from command_service.api import (
 from command_service.codec import KIND_OF_NAME
 from command_service.handlers.customers import ensure_admin
 from command_service.handlers.keys_at_work import KeysAtWork
-from command_service.handlers.revocations import follow
+from command_service.handlers.revocations import follow_store
 from command_service.handlers.sign_in_attempts import SignInAttempts
 from command_service.parts import CHECKOUT_POOL_NAME, Parts
 from command_service.settings import Settings
@@ -84,7 +84,9 @@ def build(settings: Settings) -> FastAPI:
     async def lifespan(_app: FastAPI) -> AsyncIterator[None]:
         await payments.start()
         try:
-            async with storage.opened(_preparations(parts, settings), work=partial(follow, storage.database, ended)):
+            async with storage.opened(
+                _preparations(parts, settings), work=partial(follow_store, storage.database, ended)
+            ):
                 yield
         finally:
             await payments.close()

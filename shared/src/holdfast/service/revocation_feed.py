@@ -2,6 +2,7 @@
 
 import asyncio
 import time
+from collections.abc import Awaitable, Callable, Iterable
 from typing import Final
 
 import orjson
@@ -22,45 +23,52 @@ _FORGET_EVERY: Final = 600  # looks, some ten minutes
 _POLICY: Final = CallPolicy(attempt_timeout_s=0.4)
 
 
+Look = Callable[[int], Awaitable[tuple[Iterable[Revocation], bool]]]
+"""Gives revocations with a higher number than the given one, by number, and whether there are more."""
+
+
+async def follow(revocations: Revocations, look: Look) -> None:
+    """Keep the list up to date until cancelled: look each second. While `look` fails the list stays as it is."""
+    looks, failing = 0, False
+    while True:
+        try:
+            more = True
+            while more:
+                found, more = await look(revocations.last)
+                revocations.add(found)
+            revocations.known, failing = True, False
+        except Exception as error:  # any failure: what is known still counts
+            if not failing:
+                log.warning("revocations_unknown", error=f"{type(error).__name__}: {error}")
+            failing = True
+        looks += 1
+        if looks % _FORGET_EVERY == 0:
+            revocations.forget_expired(time.time())
+        await asyncio.sleep(_EVERY_S if revocations.known else _FIRST_EVERY_S)
+
+
 class RevocationFeed:
-    """Keeps `revocations` up to date while `run` does. Without command-service the list stays as it is."""
+    """Keeps `revocations` up to date from command-service while `run` does."""
 
     def __init__(self, client: OutboundClient, revocations: Revocations) -> None:
         self._client = client
         self._revocations = revocations
-        self._failing = False
 
     async def run(self) -> None:
-        """Look each second until cancelled."""
-        looks = 0
-        while True:
-            try:
-                await self.catch_up()
-                self._failing = False
-            except Exception as error:  # whatever it is, what is known goes on to count
-                if not self._failing:
-                    log.warning("revocations_unknown", error=f"{type(error).__name__}: {error}")
-                self._failing = True
-            looks += 1
-            if looks % _FORGET_EVERY == 0:
-                self._revocations.forget_expired(time.time())
-            await asyncio.sleep(_EVERY_S if self._revocations.known else _FIRST_EVERY_S)
+        """Until cancelled."""
+        await follow(self._revocations, self._ask)
 
-    async def catch_up(self) -> None:
-        """Ask until nothing newer is left. Raises what OutboundClient.request raises, and ValueError."""
-        while True:
-            answer = await self._client.request(
-                "GET",
-                PATH,
-                query=f"after={self._revocations.last}",
-                deadline=Deadline.after(_ANSWER_S),
-                policy=_POLICY,
-                group="revocations",
-            )
-            if answer.status != 200:
-                raise ValueError(f"command-service answers {answer.status}")
-            page = orjson.loads(answer.body)
-            self._revocations.add(Revocation.of_json(each) for each in page["items"])
-            if not page["more"]:
-                self._revocations.known = True
-                return
+    async def _ask(self, after: int) -> tuple[Iterable[Revocation], bool]:
+        """Raises what OutboundClient.request raises, and ValueError."""
+        answer = await self._client.request(
+            "GET",
+            PATH,
+            query=f"after={after}",
+            deadline=Deadline.after(_ANSWER_S),
+            policy=_POLICY,
+            group="revocations",
+        )
+        if answer.status != 200:
+            raise ValueError(f"command-service answers {answer.status}")
+        page = orjson.loads(answer.body)
+        return map(Revocation.of_json, page["items"]), page["more"]

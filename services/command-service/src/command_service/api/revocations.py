@@ -6,7 +6,6 @@ from fastapi import APIRouter, Depends
 from fastapi.responses import Response
 from pydantic import Field
 
-from command_service.adapters.revocations import PAGE
 from command_service.api.answers import read_answer
 from command_service.api.requests import FromParts, query_of, time_left
 from command_service.handlers.revocations import revocations_since
@@ -26,5 +25,5 @@ class RevocationParameters(Parameters):
 async def list_revocations(
     parts: FromParts, asked: Annotated[RevocationParameters, Depends(query_of(RevocationParameters))]
 ) -> Response:
-    found = await revocations_since(parts.database, asked.after, time_left())
-    return read_answer({"items": [each.as_json() for each in found], "more": len(found) == PAGE})
+    found, more = await revocations_since(parts.database, asked.after, time_left())
+    return read_answer({"items": [each.as_json() for each in found], "more": more})

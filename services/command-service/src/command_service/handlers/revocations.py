@@ -1,11 +1,7 @@
 """Ending sessions before their time, and what this replica knows of it."""
 
-import asyncio
-import time
 from collections.abc import Sequence
 from typing import Final
-
-import structlog
 
 from command_service.adapters import credentials as store
 from command_service.adapters import revocations
@@ -19,14 +15,11 @@ from command_service.handlers.sessions import InvalidCredentials
 from command_service.parts import Parts
 from holdfast.eventstore import Database
 from holdfast.resilience.deadline import Deadline
+from holdfast.service.revocation_feed import follow
 from holdfast.service.revocations import Revocation, Revocations
 from holdfast.service.tokens import Caller
 
-log = structlog.get_logger(__name__)
 _READ_S: Final = 1.0
-_EVERY_S: Final = 1.0
-_FIRST_EVERY_S: Final = 0.2  # as long as nothing is known
-_FORGET_EVERY: Final = 600  # looks, some ten minutes
 
 
 async def sign_out(parts: Parts, caller: Caller, deadline: Deadline) -> None:
@@ -58,25 +51,13 @@ async def change_password(
         await revocations.end_older(tx, caller.subject, utc_now(), spared=caller.token_id)
 
 
-async def revocations_since(database: Database, after: int, deadline: Deadline) -> Sequence[Revocation]:
-    """At most PAGE of them with a higher number, by number."""
+async def revocations_since(database: Database, after: int, deadline: Deadline) -> tuple[Sequence[Revocation], bool]:
+    """Those with a higher number, by number, one page at most, and whether there are more."""
     async with database.transaction(deadline) as tx:
-        return await revocations.since(tx, after)
+        found = await revocations.since(tx, after)
+    return found, len(found) == PAGE
 
 
-async def follow(database: Database, known: Revocations) -> None:
-    """Keep `known` up to date until cancelled. Without PostgreSQL it stays as it is."""
-    looks = 0
-    while True:
-        try:
-            found = await revocations_since(database, known.last, Deadline.after(_READ_S))
-            known.add(found)
-            if len(found) == PAGE:
-                continue
-            known.known = True
-        except Exception as error:  # whatever it is, what is known goes on to count
-            log.debug("revocations_unknown", error=f"{type(error).__name__}: {error}")
-        looks += 1
-        if looks % _FORGET_EVERY == 0:
-            known.forget_expired(time.time())
-        await asyncio.sleep(_EVERY_S if known.known else _FIRST_EVERY_S)
+async def follow_store(database: Database, ended: Revocations) -> None:
+    """Keep `ended` up to date from PostgreSQL until cancelled."""
+    await follow(ended, lambda after: revocations_since(database, after, Deadline.after(_READ_S)))
