@@ -1,6 +1,5 @@
 """The table `credentials`: unique e-mails, password hashes and roles (CORRECTNESS 7). E-mails are in normal form."""
 
-import hashlib
 from dataclasses import dataclass
 from typing import Final
 
@@ -65,9 +64,8 @@ async def change_email(tx: Transaction, customer_id: CustomerId, email: str) -> 
 
 
 async def _hold(tx: Transaction, email: str) -> None:
-    """Wait until nobody else takes this e-mail. So that no constraint is violated: PostgreSQL would log the e-mail."""
-    lock = int.from_bytes(hashlib.blake2b(f"email {email}".encode(), digest_size=8).digest(), signed=True)
-    await tx.execute("SELECT pg_advisory_xact_lock($1)", lock)
+    """Wait until no other transaction takes this e-mail. A violated constraint would put the e-mail into a log."""
+    await tx.execute("SELECT pg_advisory_xact_lock(hashtextextended($1, 0))", f"email {email}")
 
 
 async def replace_password(tx: Transaction, customer_id: CustomerId, present_hash: str, new_hash: str) -> bool:
