@@ -116,11 +116,11 @@ capacity: ## how many arrivals a second the healthy shop serves, into .holdfast/
 ##@ To test what it contains (ON=docker: the containers; SEED=, RUNS= of each experiment; local processes are started if none run)
 .PHONY: chaos chaos-quick hostile experiments
 CHAOS = $(BIN)/holdfast-chaos --on $(ON) --start $(if $(SEED),--seed $(SEED)) $(if $(RUNS),--runs $(RUNS))
-chaos: setup ## kill, pause and slow parts while shoppers shop, and judge it, 80 minutes: EXPERIMENT=projector-paused for one
+chaos: setup ## kill, pause and slow parts while shoppers shop, and judge it, 90 minutes: EXPERIMENT=projector-paused for one
 	@$(CHAOS) $(EXPERIMENT)
 chaos-quick: setup ## three of them with short phases, in 5 minutes; or EXPERIMENT=
 	@$(CHAOS) --quick $(EXPERIMENT)
-hostile: setup ## attack the shop as hostile callers do, an hour: EXPERIMENT=long-urls for one; QUICK=1: two, in 4 minutes
+hostile: setup ## attack the shop as hostile callers do, 100 minutes: EXPERIMENT=long-urls for one; QUICK=1: two, in 4 minutes
 	@$(CHAOS) --family hostile $(if $(QUICK),--quick) $(EXPERIMENT)
 experiments: ## their names
 	@$(BIN)/holdfast-chaos --list
