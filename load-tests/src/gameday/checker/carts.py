@@ -49,16 +49,16 @@ def _check_cart(result: Result, cart: str, commands: Sequence[Operation], reads:
             continue
         seen = {line["product_id"]: line["quantity"] for line in read.said["lines"]}
         possible = list(_possible(order, missing, open_ones, read.seen_version))
-        told = f"{read.text} saw {cart} at version {read.seen_version} with {seen}, which can only be {possible[:2]}"
-        result.expect(seen in possible, told)
+        text = f"{read.text} saw {cart} at version {read.seen_version} with {seen}, which can only be {possible[:2]}"
+        result.expect(seen in possible, text)
 
 
 def _done_once(commands: Sequence[Operation]) -> Iterator[Operation]:
-    """The first answer to each intent, as if it had been sent once, from its first sending on."""
-    told: set[str] = set()
+    """The first answer to each intent."""
+    answered: set[str] = set()
     for command in commands:
-        if command.type == "ok" and command.intent not in told:
-            told.add(command.intent)
+        if command.type == "ok" and command.intent not in answered:
+            answered.add(command.intent)
             yield command
 
 
@@ -66,8 +66,8 @@ def _check_time(result: Result, cart: str, order: Mapping[int, Operation]) -> No
     """Whoever was answered before another was first sent has the lower version."""
     ordered = [order[version] for version in sorted(order)]
     for earlier, later in pairwise(ordered):
-        told = f"{later.text} was over before {earlier.text} began, and made the later version of {cart}"
-        result.expect(later.completed > earlier.invoked, told)
+        text = f"{later.text} was over before {earlier.text} began, and made the later version of {cart}"
+        result.expect(later.completed > earlier.invoked, text)
 
 
 def _possible(

@@ -8,12 +8,12 @@ from gameday.checker.history import History, Operation
 
 
 def one_effect(history: History) -> Result:
-    """All answers to one intent tell the same effect: the same order, the same version of the cart or product."""
+    """All answers to one intent give the same effect: the same order, the same version of the cart or product."""
     result = Result("one intent has one effect, however often it is sent")
-    told: dict[str, tuple[Any, Operation]] = {}
+    effects: dict[str, tuple[Any, Operation]] = {}
     for operation in _answered(history):
         effect = _effect(operation)
-        before = told.setdefault(operation.intent, (effect, operation))
+        before = effects.setdefault(operation.intent, (effect, operation))
         result.expect(before[0] == effect, f"{before[1].text} had the effect {before[0]}, {operation.text} {effect}")
     return result
 

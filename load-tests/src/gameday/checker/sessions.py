@@ -26,8 +26,8 @@ def read_your_writes(history: History) -> Result:
     for read in _reads(history.operations):
         wanted = read.read.get(read.stream)
         if wanted is not None and not read.marked:
-            told = f"{read.text} asked for {read.stream} at version {wanted} and saw {read.seen_version}"
-            result.expect(read.seen_version >= wanted, told)
+            text = f"{read.text} asked for {read.stream} at version {wanted} and saw {read.seen_version}"
+            result.expect(read.seen_version >= wanted, text)
     return result
 
 
@@ -42,8 +42,8 @@ def monotonic_reads(history: History) -> Result:
             for earlier in seen.get(read.stream, []):
                 if earlier.completed <= read.invoked:
                     before = f"{earlier.text} saw {read.stream} at version {earlier.seen_version}"
-                    told = f"{before}, {read.text} at {read.seen_version}"
-                    result.expect(read.seen_version >= earlier.seen_version, told)
+                    text = f"{before}, {read.text} at {read.seen_version}"
+                    result.expect(read.seen_version >= earlier.seen_version, text)
             seen.setdefault(read.stream, []).append(read)
     return result
 
@@ -57,13 +57,13 @@ def writes_follow_reads(history: History) -> Result:
     first_sent: dict[str, float] = {}
     for operations in history.by_process().values():
         known: dict[str, list[tuple[float, int, Operation]]] = {}
-        told: set[str] = set()
+        answered: set[str] = set()
         for operation in operations:
             sent = first_sent.setdefault(operation.intent or f"read {operation.number}", operation.invoked)
             for stream, version in _versions(operation).items():
                 others = known.setdefault(stream, [])
                 leaves = operation.call == "cancel" and stream.startswith("cart-")
-                if operation.changes and operation.intent not in told:
+                if operation.changes and operation.intent not in answered:
                     for completed, before, earlier in others:
                         if completed <= sent:
                             text = (
@@ -72,12 +72,12 @@ def writes_follow_reads(history: History) -> Result:
                             result.expect(version > before or (leaves and version == before), text)
                 others.append((operation.completed, version, operation))
             if operation.changes and operation.type == "ok":
-                told.add(operation.intent)
+                answered.add(operation.intent)
     return result
 
 
 def _versions(operation: Operation) -> Mapping[str, int]:
-    """What its answer told of versions."""
+    """The versions of streams that its answer gives."""
     if operation.type != "ok":
         return {}
     if operation.changes:
@@ -100,6 +100,6 @@ def age_is_true(history: History) -> Result:
             if completed < read.invoked - read.age_s - _AGE_WITHIN_S:
                 since_s = read.invoked - completed
                 saw = f"{read.text} saw {read.stream} at version {read.seen_version} with Age {read.age_s}"
-                told = f"{saw}, and {change.text} had got version {version} {since_s:.1f} s before"
-                result.expect(read.seen_version >= version, told)
+                text = f"{saw}, and {change.text} had got version {version} {since_s:.1f} s before"
+                result.expect(read.seen_version >= version, text)
     return result

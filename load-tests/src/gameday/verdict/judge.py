@@ -109,11 +109,11 @@ def _time_findings(row: Row, phase: Phase, seen: Figures, bars: Bars) -> Iterato
 def _claim(row: Row, phase: Phase, what: str, good: int, total: int, bar: float) -> Iterator[Finding]:
     """A missed bar if the sample refutes it. A judged journey's fault phase has to show it."""
     decision = decide(good, total, bar)
-    told = f"{row.name}, {phase}: {_share(good, total)} {what}"
+    text = f"{row.name}, {phase}: {_share(good, total)} {what}"
     if decision.shown is Shown.REFUTED:
-        yield Finding(Weight.BAR, f"{told}, at most {percent(at_most(good, total))}, bar {percent(bar)}.")
+        yield Finding(Weight.BAR, f"{text}, at most {percent(at_most(good, total))}, bar {percent(bar)}.")
     elif decision.shown is Shown.OPEN and phase is Phase.FAULT and journey_of(row.name) in JUDGED:
-        yield Finding(Weight.FEW, f"{told}, bar {percent(bar)}: {decision.missing:,} more good ones would show it.")
+        yield Finding(Weight.FEW, f"{text}, bar {percent(bar)}: {decision.missing:,} more good ones would show it.")
 
 
 def _recovery_findings(row: Row, timeline: Timeline) -> Iterator[Finding]:
